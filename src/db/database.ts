@@ -1,0 +1,144 @@
+// SQLite: the one place of wishes. Opens the file, migrates it, runs transactions and announces what they changed
+// after the commit. Secret columns are sealed (AES-256-GCM) with a key that lives outside the database.
+
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { PaasError } from '../errors.js';
+
+/** Something that a committed transaction changed. */
+export interface Announcement {
+  readonly kind: string;
+  readonly appId: string;
+}
+
+export interface Database {
+  /** The open connection: prepare statements on it; change rows only inside `write`. */
+  readonly sql: Sqlite.Database;
+  /** Epoch ms. */
+  now(): number;
+  /**
+   * Runs `work` in one transaction and tells the listeners what it announced once it is committed. Joins the
+   * transaction that is open already, if any. Throws PaasError `storage_full` or `service_unavailable` when
+   * SQLite cannot write.
+   */
+  write<Result>(work: (announce: (change: Announcement) => void) => Result): Result;
+  /** Calls `listener` after each commit, per announcement. Returns the way to stop that. */
+  onChange(listener: (change: Announcement) => void): () => void;
+  /** Encrypts text for a secret column. */
+  seal(plain: string): Buffer;
+  unseal(sealed: Buffer): string;
+  close(): void;
+}
+
+/** Opens (and creates) the database. `key` has 32 bytes. Throws when the file is damaged or newer than this program. */
+export function openDatabase(options: { path: string; key: Buffer; now: () => number }): Database {
+  const sql = new Sqlite(options.path, { timeout: 5000 });
+  sql.pragma('journal_mode = WAL');
+  sql.pragma('synchronous = FULL');
+  sql.pragma('foreign_keys = ON');
+  checkIntegrity(sql);
+  migrate(sql);
+
+  const listeners = new Set<(change: Announcement) => void>();
+  let pending: Announcement[] | undefined;
+
+  function write<Result>(work: (announce: (change: Announcement) => void) => Result): Result {
+    if (pending !== undefined) {
+      const joined = pending;
+      return work((change) => joined.push(change));
+    }
+    const changes: Announcement[] = [];
+    pending = changes;
+    let result: Result;
+    try {
+      result = sql.transaction(() => work((change) => changes.push(change))).immediate();
+    } catch (error) {
+      throw asPaasError(error);
+    } finally {
+      pending = undefined;
+    }
+    for (const change of changes) for (const listener of listeners) listener(change);
+    return result;
+  }
+
+  return {
+    sql,
+    write,
+    now: options.now,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    seal: (plain) => seal(options.key, plain),
+    unseal: (sealed) => unseal(options.key, sealed),
+    close: () => sql.close(),
+  };
+}
+
+function checkIntegrity(sql: Sqlite.Database): void {
+  const rows = sql.pragma('quick_check(1)') as { quick_check: string }[];
+  if (rows[0]?.quick_check !== 'ok') {
+    throw new Error(
+      `the database ${sql.name} is damaged (${rows[0]?.quick_check}): restore it from a backup`,
+    );
+  }
+}
+
+/** Applies the migrations that the file does not have yet, each in a transaction of its own. */
+function migrate(sql: Sqlite.Database): void {
+  const directory = new URL('./migrations/', import.meta.url);
+  const files = readdirSync(directory)
+    .filter((name) => /^\d{3}-.*\.sql$/.test(name))
+    .sort();
+  // The pragma holds the number of the newest migration applied.
+  const applied = sql.pragma('user_version', { simple: true }) as number;
+  if (applied > files.length) {
+    throw new Error(
+      `the database ${sql.name} was written by a newer version of this program (schema ${applied})`,
+    );
+  }
+  for (const [index, name] of files.entries()) {
+    if (index < applied) continue;
+    sql.transaction(() => {
+      sql.exec(readFileSync(new URL(name, directory), 'utf8'));
+      sql.pragma(`user_version = ${index + 1}`);
+    })();
+  }
+}
+
+function asPaasError(error: unknown): unknown {
+  if (!(error instanceof Sqlite.SqliteError)) return error;
+  if (error.code === 'SQLITE_FULL' || error.code.startsWith('SQLITE_IOERR')) {
+    return new PaasError('storage_full', 'The disk of the platform is full; nothing was changed.', {
+      hint: 'Free disk space on the server, then try again.',
+      cause: error,
+    });
+  }
+  if (error.code.startsWith('SQLITE_BUSY')) {
+    return new PaasError(
+      'service_unavailable',
+      'The database is locked by another program; nothing was changed.',
+      {
+        hint: 'Try again in a few seconds.',
+        cause: error,
+        retryAfterSeconds: 5,
+      },
+    );
+  }
+  return error;
+}
+
+// Layout of a sealed value: 12 bytes nonce, 16 bytes tag, the ciphertext.
+function seal(key: Buffer, plain: string): Buffer {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce);
+  const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), body]);
+}
+
+function unseal(key: Buffer, sealed: Buffer): string {
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12));
+  decipher.setAuthTag(sealed.subarray(12, 28));
+  return Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]).toString('utf8');
+}

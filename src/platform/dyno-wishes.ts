@@ -1,0 +1,125 @@
+// What users ask of single dynos (restart, stop), and how often a dyno crashed. The loop makes it so.
+
+import type { Database } from '../db/database.js';
+import { PaasError, quoteValue } from '../errors.js';
+import type { AppId } from '../ids.js';
+import type { App } from './apps.js';
+import { type FormationEntry, getFormation } from './formation.js';
+
+export interface DynoWish {
+  readonly type: string;
+  readonly number: number;
+  /** A container made before this moment (epoch ms) is to be replaced. */
+  readonly restartAt: number | undefined;
+  /** Stays down until restarted, scaled or released anew. */
+  readonly stopped: boolean;
+}
+
+export interface DynoCrashes {
+  readonly type: string;
+  readonly number: number;
+  readonly releaseVersion: number;
+  /** In a row. */
+  readonly count: number;
+  /** Epoch ms. */
+  readonly lastAt: number;
+  /** What is said of it, such as `Process exited with status 1`. */
+  readonly reason: string;
+}
+
+/** Asks for new containers: of one dyno, of a process type, or of the whole app. Clears its crashes. Throws `not_found`. */
+export function restartDynos(
+  db: Database,
+  options: { app: App; type?: string | undefined; number?: number | undefined },
+): void {
+  setWishes(db, options, { restartAt: db.now(), stopped: 0 });
+}
+
+/** Asks for dynos to be stopped until they are restarted. Throws `not_found`. */
+export function stopDynos(
+  db: Database,
+  options: { app: App; type: string; number?: number | undefined },
+): void {
+  setWishes(db, options, { restartAt: null, stopped: 1 });
+}
+
+export function listDynoWishes(db: Database, appId: AppId): DynoWish[] {
+  const rows = db.sql
+    .prepare('select type, number, restart_at, stopped from dyno_wishes where app_id = ?')
+    .all(appId) as { type: string; number: number; restart_at: number | null; stopped: number }[];
+  return rows.map((row) => ({
+    type: row.type,
+    number: row.number,
+    restartAt: row.restart_at ?? undefined,
+    stopped: row.stopped === 1,
+  }));
+}
+
+/** Counts one more crash in a row of a dyno; a crash under another release starts at one. */
+export function recordCrash(
+  db: Database,
+  crash: { appId: AppId; type: string; number: number; releaseVersion: number; reason: string },
+): void {
+  db.write(() =>
+    db.sql
+      .prepare(
+        `insert into dyno_crashes (app_id, type, number, release_version, count, last_at, reason) values (?, ?, ?, ?, 1, ?, ?)
+         on conflict (app_id, type, number) do update set
+           count = case when release_version = excluded.release_version then count + 1 else 1 end,
+           release_version = excluded.release_version, last_at = excluded.last_at, reason = excluded.reason`,
+      )
+      .run(crash.appId, crash.type, crash.number, crash.releaseVersion, db.now(), crash.reason),
+  );
+}
+
+export function listCrashes(db: Database, appId: AppId): DynoCrashes[] {
+  const rows = db.sql
+    .prepare(
+      `select type, number, release_version as releaseVersion, count, last_at as lastAt, reason
+       from dyno_crashes where app_id = ?`,
+    )
+    .all(appId);
+  return rows as DynoCrashes[];
+}
+
+/** Forgets the crashes of a dyno that has run well for a while. */
+export function clearCrashes(db: Database, dyno: { appId: AppId; type: string; number: number }): void {
+  db.write(() =>
+    db.sql
+      .prepare('delete from dyno_crashes where app_id = ? and type = ? and number = ?')
+      .run(dyno.appId, dyno.type, dyno.number),
+  );
+}
+
+function setWishes(
+  db: Database,
+  options: { app: App; type?: string | undefined; number?: number | undefined },
+  wish: { restartAt: number | null; stopped: number },
+): void {
+  const { app, type, number } = options;
+  db.write((announce) => {
+    const chosen = getFormation(db, app.id).filter((entry) => type === undefined || entry.type === type);
+    const dynos = chosen.flatMap(dynosOf).filter((dyno) => number === undefined || dyno.number === number);
+    if (type !== undefined && dynos.length === 0) {
+      const name = number === undefined ? type : `${type}.${number}`;
+      throw new PaasError('not_found', `Couldn't find the dyno ${quoteValue(name)} of ${app.name}.`, {
+        hint: `See its dynos with: paas ps -a ${app.name}`,
+      });
+    }
+    for (const dyno of dynos) {
+      db.sql
+        .prepare(
+          `insert into dyno_wishes (app_id, type, number, restart_at, stopped) values (?, ?, ?, ?, ?)
+           on conflict (app_id, type, number) do update set
+             restart_at = coalesce(excluded.restart_at, restart_at), stopped = excluded.stopped`,
+        )
+        .run(app.id, dyno.type, dyno.number, wish.restartAt, wish.stopped);
+      if (wish.stopped === 0) clearCrashes(db, { appId: app.id, ...dyno });
+    }
+    announce({ kind: 'dyno-wish', appId: app.id });
+  });
+}
+
+function dynosOf(entry: FormationEntry): { type: string; number: number }[] {
+  return Array.from({ length: entry.quantity }, (_, index) => ({ type: entry.type, number: index + 1 }));
+}
