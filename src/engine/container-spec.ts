@@ -50,3 +50,175 @@ export type Mount =
   | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean }
   | { readonly kind: 'volume'; readonly source: string; readonly target: string; readonly readOnly: boolean }
   | { readonly kind: 'tmpfs'; readonly target: string; readonly sizeBytes: number };
+
+/** Numeric user and group `app` of the stack images: what runs in a container of ours is never root. */
+export const APP_USER = '20000:20000';
+
+/** What every kind of container tells about itself and is given. */
+export interface ContainerRequest {
+  readonly instance: string;
+  readonly app: { readonly id: string; readonly name: string };
+  /** Makes the container's name unique, 12 hex digits. */
+  readonly suffix: string;
+  readonly image: string;
+}
+
+/** What dynos, one-offs and the release phase have in common: they run a release. */
+export interface ReleaseContainerRequest extends ContainerRequest {
+  readonly release: number;
+  readonly type: string;
+  readonly number: number;
+  /** `user` of the image's own configuration: kept unless it is root or empty. */
+  readonly imageUser: string;
+  readonly command: readonly string[] | undefined;
+  readonly entrypoint?: readonly string[] | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly memoryBytes: number;
+  readonly pidsLimit?: number;
+  readonly network: { readonly name: string; readonly ip: string | undefined };
+}
+
+/** A dyno of the formation. `startedFor` is the wall-clock ms that restart wishes are compared with. */
+export function dynoSpec(
+  request: ReleaseContainerRequest & { readonly startedFor: number; readonly cpuShares?: number },
+): ContainerSpec {
+  return {
+    ...releaseContainer(request, 'dyno'),
+    labels: labelsOf(request, 'dyno', {
+      ...releaseLabels(request),
+      [LABEL.startedFor]: String(request.startedFor),
+    }),
+    cpuShares: request.cpuShares ?? 1024,
+  };
+}
+
+/** The command of process type `release`, run once before the new release goes live. */
+export function releasePhaseSpec(request: ReleaseContainerRequest): ContainerSpec {
+  return {
+    ...releaseContainer(request, 'release-phase'),
+    labels: labelsOf(request, 'release-phase', releaseLabels(request)),
+    cpuShares: 512,
+  };
+}
+
+/** A one-off dyno (`paas run`). */
+export function oneOffSpec(
+  request: ReleaseContainerRequest & { readonly tty: boolean; readonly openStdin: boolean },
+): ContainerSpec {
+  return {
+    ...releaseContainer(request, 'one-off'),
+    labels: labelsOf(request, 'one-off', releaseLabels(request)),
+    cpuShares: 512,
+    tty: request.tty,
+    openStdin: request.openStdin,
+  };
+}
+
+/** The container that runs buildpacks. Its standard input carries the config vars, so that no `inspect` shows them. */
+export function buildSpec(
+  request: ContainerRequest & {
+    readonly buildId: string;
+    readonly command: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+    readonly memoryBytes: number;
+    readonly mounts: readonly Mount[];
+    readonly network: string | undefined;
+  },
+): ContainerSpec {
+  return {
+    ...hardened(request, 'build'),
+    entrypoint: [...request.command],
+    env: request.env,
+    labels: labelsOf(request, 'build', { [LABEL.build]: request.buildId }),
+    workingDir: '/app',
+    openStdin: true,
+    memoryBytes: request.memoryBytes,
+    cpuShares: 256,
+    cpus: 1.5,
+    pidsLimit: 1024,
+    oomScoreAdj: 500,
+    mounts: request.mounts,
+    network: request.network === undefined ? undefined : { name: request.network, ip: undefined },
+    stopGraceSeconds: 10,
+  };
+}
+
+/** A container that never runs: files are unpacked into it and it becomes the app's image. */
+export function imageAssemblySpec(request: ContainerRequest & { readonly buildId: string }): ContainerSpec {
+  return {
+    ...hardened(request, 'image-assembly'),
+    command: ['/bin/true'],
+    labels: labelsOf(request, 'image-assembly', { [LABEL.build]: request.buildId }),
+    stopGraceSeconds: 1,
+  };
+}
+
+/** The user to run an image's processes as; undefined leaves the image's own, which is then not root. */
+export function userFor(imageUser: string): string | undefined {
+  const name = imageUser.split(':')[0] ?? '';
+  return name === '' || name === 'root' || /^0+$/.test(name) ? APP_USER : undefined;
+}
+
+function releaseContainer(request: ReleaseContainerRequest, role: ContainerRole): ContainerSpec {
+  return {
+    ...hardened(request, role),
+    name: `paas-${request.app.name}-${request.type}.${request.number}-${request.suffix}`,
+    command: request.command,
+    entrypoint: request.entrypoint,
+    env: request.env,
+    user: userFor(request.imageUser),
+    memoryBytes: request.memoryBytes,
+    pidsLimit: request.pidsLimit ?? 256,
+    network: request.network,
+  };
+}
+
+function releaseLabels(request: ReleaseContainerRequest): Record<string, string> {
+  return {
+    [LABEL.release]: String(request.release),
+    [LABEL.type]: request.type,
+    [LABEL.number]: String(request.number),
+  };
+}
+
+/** The least that any container gets; each kind adds what it needs. */
+function hardened(request: ContainerRequest, role: ContainerRole): ContainerSpec {
+  return {
+    name: `paas-${request.app.name}-${role}-${request.suffix}`,
+    role,
+    image: request.image,
+    command: undefined,
+    entrypoint: undefined,
+    env: {},
+    labels: labelsOf(request, role, {}),
+    user: APP_USER,
+    workingDir: undefined,
+    tty: false,
+    openStdin: false,
+    memoryBytes: 512 * 1024 * 1024,
+    cpuShares: 1024,
+    cpus: undefined,
+    pidsLimit: 256,
+    oomScoreAdj: 300,
+    mounts: [],
+    network: undefined,
+    stopGraceSeconds: 30,
+  };
+}
+
+/** All labels of ours, the ones without a value empty: an image's own `LABEL paas.…` is never taken for ours. */
+function labelsOf(
+  request: ContainerRequest,
+  role: ContainerRole,
+  more: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const blank = Object.fromEntries(Object.values(LABEL).map((name) => [name, '']));
+  return {
+    ...blank,
+    [LABEL.instance]: request.instance,
+    [LABEL.role]: role,
+    [LABEL.app]: request.app.id,
+    [LABEL.appName]: request.app.name,
+    ...more,
+  };
+}

@@ -91,7 +91,10 @@ export interface Engine {
   getArchive(id: string, options: { path: string }): Promise<Readable>;
 
   /** Makes an image of the container's file system; returns its digest. */
-  commitContainer(id: string, options: { tag: string; labels: Record<string, string>; cmd: string[]; workingDir: string; user: string }): Promise<string>;
+  commitContainer(
+    id: string,
+    options: { tag: string; labels: Record<string, string>; cmd: string[]; workingDir: string; user: string },
+  ): Promise<string>;
   /** Builds a Dockerfile with BuildKit; yields its output text, returns the image's digest. */
   buildImage(context: Readable, options: DockerfileBuild): AsyncGenerator<string, string>;
   /** Pulls when the engine does not have it; yields progress text, returns the image's digest. */
@@ -101,7 +104,9 @@ export interface Engine {
   /** Removes a tag or image; fine when it is gone or in use. */
   removeImage(reference: string): Promise<void>;
   /** Images that carry our instance label. */
-  listImages(): Promise<{ id: string; tags: readonly string[]; labels: Readonly<Record<string, string>>; sizeBytes: number }[]>;
+  listImages(): Promise<
+    { id: string; tags: readonly string[]; labels: Readonly<Record<string, string>>; sizeBytes: number }[]
+  >;
 
   /** Makes the volume if it is absent. */
   ensureVolume(name: string, labels: Record<string, string>): Promise<void>;

@@ -1,0 +1,308 @@
+// Containers on Docker: life, streams, archives, events.
+
+import { isIP } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import { PaasError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { LABEL } from './container-spec.js';
+import { demultiplex, FrameSplitter } from './demultiplex.js';
+import { dialStream, readJsonLines } from './docker-calls.js';
+import { engineError, hasStatus } from './docker-errors.js';
+import { toDockerOptions } from './docker-options.js';
+import type {
+  Attachment,
+  Container,
+  ContainerDetails,
+  ContainerEvent,
+  Engine,
+  EngineLogLine,
+} from './engine.js';
+
+type ContainerCalls = Pick<
+  Engine,
+  | 'createContainer'
+  | 'startContainer'
+  | 'stopContainer'
+  | 'signalContainer'
+  | 'removeContainer'
+  | 'listContainers'
+  | 'inspectContainer'
+  | 'waitContainer'
+  | 'resizeTty'
+  | 'attach'
+  | 'readLogs'
+  | 'events'
+  | 'putArchive'
+  | 'getArchive'
+>;
+
+/** The part of the Engine that is about containers. */
+export function createContainerCalls(options: {
+  docker: Docker;
+  instance: string;
+  log: Logger;
+}): ContainerCalls {
+  const { docker, instance, log } = options;
+  return {
+    ...lifeCalls(docker, instance),
+    ...streamCalls(docker),
+    events: ({ signal }) => events(docker, instance, signal),
+    async listContainers() {
+      const filters = JSON.stringify({ label: [`${LABEL.instance}=${instance}`] });
+      const rows = await call('the containers', docker.listContainers({ all: true, filters }));
+      log.trace({ count: rows.length }, 'containers listed');
+      return rows.map(toContainer);
+    },
+    inspectContainer: async (id) =>
+      toDetails(await call(`container ${id}`, docker.getContainer(id).inspect())),
+  };
+}
+
+function lifeCalls(
+  docker: Docker,
+  instance: string,
+): Pick<
+  ContainerCalls,
+  | 'createContainer'
+  | 'startContainer'
+  | 'stopContainer'
+  | 'signalContainer'
+  | 'removeContainer'
+  | 'waitContainer'
+  | 'resizeTty'
+> {
+  return {
+    async createContainer(spec) {
+      if (spec.labels[LABEL.instance] !== instance) throw new Error('the spec is of another instance');
+      const created = await call(`container ${spec.name}`, docker.createContainer(toDockerOptions(spec)));
+      return created.id;
+    },
+    async startContainer(id) {
+      // 304: it runs already.
+      await call(`container ${id}`, docker.getContainer(id).start(), 304);
+    },
+    async stopContainer(id, { graceMs }) {
+      const t = Math.ceil(graceMs / 1000);
+      await call(`container ${id}`, docker.getContainer(id).stop({ t }), 304, 404);
+    },
+    async signalContainer(id, signal) {
+      await call(`container ${id}`, docker.getContainer(id).kill({ signal }), 404, 409);
+    },
+    async removeContainer(id) {
+      const found = await call(`container ${id}`, docker.getContainer(id).inspect(), 404);
+      if (found === undefined) return;
+      if (found.Config.Labels[LABEL.instance] !== instance) {
+        throw new PaasError('forbidden', `Container ${id} does not belong to this install.`);
+      }
+      // 409: its removal is already under way.
+      await call(`container ${id}`, docker.getContainer(found.Id).remove({ force: true, v: true }), 404, 409);
+    },
+    async waitContainer(id, { signal }) {
+      const ended = docker.getContainer(id).wait({ abortSignal: signal });
+      const result: { StatusCode: number } | undefined = await call(`container ${id}`, ended, signal);
+      return { exitCode: result?.StatusCode ?? -1 };
+    },
+    async resizeTty(id, { columns, rows }) {
+      // 409 and 500: it has ended.
+      await call(`container ${id}`, docker.getContainer(id).resize({ w: columns, h: rows }), 409, 500);
+    },
+  };
+}
+
+function streamCalls(
+  docker: Docker,
+): Pick<ContainerCalls, 'attach' | 'readLogs' | 'putArchive' | 'getArchive'> {
+  return {
+    attach: (id, options) => attach(docker, id, options),
+    readLogs: (id, options) => readLogs(docker, id, options),
+    async putArchive(id, tar, { path }) {
+      // dockerode answers only when the engine does, so a broken source has to end the wait by itself.
+      const broken = new Promise<never>((_, reject) => tar.once('error', reject));
+      const sent = call(`container ${id}`, docker.getContainer(id).putArchive(tar, { path }));
+      sent.catch(() => tar.destroy());
+      await Promise.race([sent, broken]);
+    },
+    async getArchive(id, { path }) {
+      const stream = await call(`${path} of container ${id}`, docker.getContainer(id).getArchive({ path }));
+      // The modem hands over the HTTP answer, which is a Readable.
+      return stream as Readable;
+    },
+  };
+}
+
+async function attach(
+  docker: Docker,
+  id: string,
+  options: { tty: boolean; stdin: boolean },
+): Promise<Attachment> {
+  const socket: Duplex = await call(
+    `container ${id}`,
+    // Hijacked even without stdin: only the raw socket can be half closed, which ends stdin and keeps the output.
+    docker.getContainer(id).attach({
+      stream: true,
+      stdin: options.stdin,
+      stdout: true,
+      stderr: true,
+      hijack: true,
+    }) as Promise<Duplex>,
+  );
+  const close = () => socket.destroy();
+  if (options.tty) {
+    // Without a listener a reset connection would end the process; its end shows in the stream itself.
+    socket.on('error', () => undefined);
+    return { stdin: socket, stdout: socket, stderr: undefined, close };
+  }
+  return { stdin: socket, ...demultiplex(socket), close };
+}
+
+async function* readLogs(
+  docker: Docker,
+  id: string,
+  options: { sinceMs: number; signal: AbortSignal },
+): AsyncGenerator<EngineLogLine> {
+  const details = await call(`container ${id}`, docker.getContainer(id).inspect());
+  const stream = await call(
+    `log of container ${id}`,
+    dialStream(docker, {
+      method: 'GET',
+      path: `/containers/${encodeURIComponent(id)}/logs`,
+      query: { stdout: true, stderr: true, timestamps: true, since: (options.sinceMs / 1000).toFixed(3) },
+      signal: options.signal,
+    }),
+  );
+  const splitter = new FrameSplitter();
+  const partial = { stdout: '', stderr: '' };
+  for await (const chunk of stream) {
+    const frames = details.Config.Tty
+      ? [{ stream: 'stdout' as const, payload: chunk }]
+      : splitter.split(chunk);
+    for (const frame of frames) {
+      const lines = (partial[frame.stream] + frame.payload.toString('utf8')).split('\n');
+      partial[frame.stream] = lines.pop() ?? '';
+      for (const line of lines) yield toLogLine(frame.stream, line);
+    }
+  }
+}
+
+async function* events(
+  docker: Docker,
+  instance: string,
+  signal: AbortSignal,
+): AsyncGenerator<ContainerEvent> {
+  const filters = JSON.stringify({
+    type: ['container'],
+    event: ['start', 'die', 'oom', 'destroy'],
+    label: [`${LABEL.instance}=${instance}`],
+  });
+  const stream = await call(
+    'the events',
+    dialStream(docker, { method: 'GET', path: '/events', query: { filters }, signal }),
+  );
+  try {
+    for await (const event of readJsonLines(stream)) {
+      const known = toEvent(event);
+      if (known !== undefined) yield known;
+    }
+  } catch (error) {
+    throw engineError(error, 'the events');
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** Waits for a call; statuses in `fine` give undefined, an aborted signal its own reason. */
+async function call<Result>(subject: string, promise: Promise<Result>): Promise<Result>;
+async function call<Result>(
+  subject: string,
+  promise: Promise<Result>,
+  ...fine: (number | AbortSignal)[]
+): Promise<Result | undefined>;
+async function call<Result>(
+  subject: string,
+  promise: Promise<Result>,
+  ...fine: (number | AbortSignal)[]
+): Promise<Result | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    for (const reason of fine) {
+      if (typeof reason !== 'number') reason.throwIfAborted();
+      else if (hasStatus(error, reason)) return undefined;
+    }
+    throw engineError(error, subject);
+  }
+}
+
+function toContainer(row: Docker.ContainerInfo): Container {
+  return {
+    id: row.Id,
+    name: (row.Names[0] ?? '').replace(/^\//, ''),
+    labels: withoutBlank(row.Labels),
+    state: toState(row.State),
+    ip: addressOf(row.NetworkSettings?.Networks),
+    createdAt: row.Created * 1000,
+  };
+}
+
+function toDetails(found: Docker.ContainerInspectInfo): ContainerDetails {
+  return {
+    id: found.Id,
+    name: found.Name.replace(/^\//, ''),
+    labels: withoutBlank(found.Config.Labels),
+    state: toState(found.State.Status),
+    ip: addressOf(found.NetworkSettings.Networks),
+    createdAt: Date.parse(found.Created),
+    pid: found.State.Pid,
+    exitCode: found.State.ExitCode,
+    oomKilled: found.State.OOMKilled,
+    startedAt: toTime(found.State.StartedAt),
+    finishedAt: toTime(found.State.FinishedAt),
+  };
+}
+
+const STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const;
+
+function toState(text: string): Container['state'] {
+  return STATES.find((state) => state === text) ?? 'dead';
+}
+
+/** Docker writes year 1 for "not yet". */
+function toTime(text: string): number | undefined {
+  const time = Date.parse(text);
+  return time > 0 ? time : undefined;
+}
+
+type Networks = Record<string, { IPAddress?: string; IPAMConfig?: { IPv4Address?: string } | null }>;
+
+function addressOf(networks: Networks | undefined): string | undefined {
+  for (const network of Object.values(networks ?? {})) {
+    // A container that has not started shows its fixed address in the configuration only.
+    const ip = network.IPAddress || network.IPAMConfig?.IPv4Address || '';
+    if (isIP(ip) !== 0) return ip;
+  }
+  return undefined;
+}
+
+function withoutBlank(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));
+}
+
+function toLogLine(stream: EngineLogLine['stream'], line: string): EngineLogLine {
+  const space = line.indexOf(' ');
+  return { stream, timestamp: line.slice(0, space), text: line.slice(space + 1).replace(/\r$/, '') };
+}
+
+function toEvent(event: Record<string, unknown>): ContainerEvent | undefined {
+  const kind = (['start', 'die', 'oom', 'destroy'] as const).find((name) => name === event['Action']);
+  const actor = event['Actor'];
+  if (kind === undefined || typeof actor !== 'object' || actor === null) return undefined;
+  // The shape that the API documents for container events.
+  const { ID, Attributes } = actor as { ID: string; Attributes: Record<string, string> };
+  return {
+    kind,
+    containerId: ID,
+    labels: withoutBlank(Attributes),
+    exitCode: kind === 'die' ? Number(Attributes['exitCode'] ?? -1) : undefined,
+  };
+}

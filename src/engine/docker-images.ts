@@ -1,0 +1,226 @@
+// Images on Docker: build with BuildKit, commit, pull, tags.
+
+import type { Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import { PaasError, quoteValue } from '../errors.js';
+import { BuildkitPrinter, decodeBuildkitTrace } from './buildkit-trace.js';
+import { LABEL } from './container-spec.js';
+import { dialJson, dialStream, readJsonLines } from './docker-calls.js';
+import { engineError, hasStatus } from './docker-errors.js';
+import type { DockerfileBuild, Engine, ImageDetails } from './engine.js';
+
+type ImageCalls = Pick<
+  Engine,
+  'commitContainer' | 'buildImage' | 'pullImage' | 'inspectImage' | 'tagImage' | 'removeImage' | 'listImages'
+>;
+
+/** The part of the Engine that is about images. Tags of ours begin with `paas-<instance>/`. */
+export function createImageCalls({ docker, instance }: { docker: Docker; instance: string }): ImageCalls {
+  const own = { [LABEL.instance]: instance };
+  return {
+    async commitContainer(id, options) {
+      const { repository, tag } = splitTag(options.tag);
+      const config = { Cmd: options.cmd, WorkingDir: options.workingDir, User: options.user };
+      const reply = dialJson<{ Id: string }>(docker, {
+        method: 'POST',
+        path: '/commit',
+        query: { container: id, repo: repository, tag },
+        body: { ...config, Labels: { ...options.labels, ...own } },
+      });
+      return (await orThrow(reply, `container ${id}`)).Id;
+    },
+    buildImage: (context, options) =>
+      buildImage(docker, context, { ...options, labels: { ...options.labels, ...own } }),
+    pullImage: (reference, { signal }) => pullImage(docker, reference, signal),
+    async inspectImage(reference) {
+      const found = await orThrow(docker.getImage(reference).inspect(), `image ${quoteValue(reference)}`);
+      return toDetails(found);
+    },
+    async tagImage(id, name) {
+      const { repository, tag } = splitTag(name);
+      await orThrow(docker.getImage(id).tag({ repo: repository, tag }), `image ${quoteValue(id)}`);
+    },
+    removeImage: (reference) => removeImage(docker, instance, reference),
+    listImages: () => listImages(docker, instance),
+  };
+}
+
+async function* buildImage(
+  docker: Docker,
+  context: Readable,
+  options: DockerfileBuild,
+): AsyncGenerator<string, string> {
+  const stream = await orThrow(
+    docker.buildImage(context, {
+      version: '2',
+      dockerfile: options.dockerfile,
+      t: options.tag,
+      labels: options.labels,
+      buildargs: options.buildArgs,
+      memory: options.memoryBytes,
+      memswap: options.memoryBytes,
+      cpuquota: Math.round(options.cpus * 100_000),
+      cpuperiod: 100_000,
+      rm: true,
+      abortSignal: options.signal,
+    }) as Promise<Readable>,
+    'the Dockerfile build',
+    options.signal,
+  );
+  const printer = new BuildkitPrinter();
+  let digest: string | undefined;
+  try {
+    for await (const message of readJsonLines(stream)) {
+      if (message['id'] === 'moby.buildkit.trace') {
+        const text = printer.print(decodeBuildkitTrace(String(message['aux'] ?? '')));
+        if (text !== '') yield text;
+      }
+      digest = digestOf(message) ?? digest;
+      if (typeof message['error'] === 'string') throw buildFailure(message['error']);
+    }
+  } catch (error) {
+    options.signal.throwIfAborted();
+    throw engineError(error, 'the Dockerfile build');
+  } finally {
+    // dockerode ends its BuildKit session on this event, which an aborted stream does not send.
+    if (!stream.readableEnded) stream.emit('end');
+    stream.destroy();
+  }
+  if (digest === undefined)
+    throw new PaasError('build_failed', 'The Dockerfile build ended without an image.');
+  return digest;
+}
+
+function digestOf(message: Record<string, unknown>): string | undefined {
+  const aux = message['aux'];
+  if (message['id'] !== 'moby.image.id' || typeof aux !== 'object' || aux === null) return undefined;
+  return 'ID' in aux ? String(aux.ID) : undefined;
+}
+
+/** BuildKit's text names the failed step and quotes the Dockerfile, which are the user's own. */
+function buildFailure(text: string): PaasError {
+  if (/no space left on device/i.test(text)) return engineError(new Error(text), 'the Dockerfile build');
+  return new PaasError('build_failed', text.slice(0, 2000));
+}
+
+async function* pullImage(
+  docker: Docker,
+  reference: string,
+  signal: AbortSignal,
+): AsyncGenerator<string, string> {
+  const local = await docker
+    .getImage(reference)
+    .inspect()
+    .catch((error: unknown) => {
+      if (hasStatus(error, 404)) return undefined;
+      throw engineError(error, `image ${quoteValue(reference)}`);
+    });
+  if (local !== undefined) return local.Id;
+  const { repository, tag } = splitTag(reference);
+  const pull = dialStream(docker, {
+    method: 'POST',
+    path: '/images/create',
+    query: { fromImage: repository, tag },
+    signal,
+  });
+  const stream = await pull.catch((error: unknown) => {
+    signal.throwIfAborted();
+    if (hasStatus(error, 404, 500, 401, 403)) throw pullFailure(reference);
+    throw engineError(error, `image ${quoteValue(reference)}`);
+  });
+  for await (const message of readJsonLines(stream)) {
+    if (typeof message['error'] === 'string') throw pullFailure(reference);
+    const text = progressText(message);
+    if (text !== undefined) yield text;
+  }
+  const pulled = await orThrow(docker.getImage(reference).inspect(), `image ${quoteValue(reference)}`);
+  return pulled.Id;
+}
+
+function pullFailure(reference: string): PaasError {
+  return new PaasError('not_found', `Couldn't pull image ${quoteValue(reference)}.`, {
+    hint: 'Check its name and tag, and that its registry can be reached without a password.',
+  });
+}
+
+/** Only the ends of steps: the bars in between are for terminals. */
+function progressText(message: Record<string, unknown>): string | undefined {
+  const { id, status } = message;
+  if (typeof status !== 'string' || /ing$|ing fs layer$|^Verifying/.test(status)) return undefined;
+  return typeof id === 'string' ? `${id}: ${status}\n` : `${status}\n`;
+}
+
+async function removeImage(docker: Docker, instance: string, reference: string): Promise<void> {
+  const image = docker.getImage(reference);
+  const found = await image.inspect().catch((error: unknown) => {
+    if (hasStatus(error, 404)) return undefined;
+    throw engineError(error, `image ${quoteValue(reference)}`);
+  });
+  if (found === undefined) return;
+  const isOurs =
+    found.Config.Labels?.[LABEL.instance] === instance || reference.startsWith(`paas-${instance}/`);
+  if (!isOurs) {
+    throw new PaasError('forbidden', `Image ${quoteValue(reference)} does not belong to this install.`);
+  }
+  await image.remove({ force: false }).catch((error: unknown) => {
+    if (!hasStatus(error, 404, 409)) throw engineError(error, `image ${quoteValue(reference)}`);
+  });
+}
+
+async function listImages(docker: Docker, instance: string): ReturnType<Engine['listImages']> {
+  const prefix = `paas-${instance}/`;
+  const labelled = await orThrow(
+    docker.listImages({ filters: JSON.stringify({ label: [`${LABEL.instance}=${instance}`] }) }),
+    'the images',
+  );
+  // Pulled images carry no label; ours are known by the tag that was put on them.
+  const tagged = await orThrow(
+    docker.listImages({ filters: JSON.stringify({ reference: [`${prefix}*`] }) }),
+    'the images',
+  );
+  const all = new Map([...labelled, ...tagged].map((image) => [image.Id, image]));
+  return [...all.values()].map((image) => ({
+    id: image.Id,
+    tags: (image.RepoTags ?? []).filter((tag) => tag !== '<none>:<none>'),
+    labels: image.Labels ?? {},
+    sizeBytes: image.Size,
+  }));
+}
+
+function toDetails(found: Docker.ImageInspectInfo): ImageDetails {
+  const config = found.Config;
+  const list = (value: string | readonly string[] | undefined | null) =>
+    typeof value === 'string' ? [value] : [...(value ?? [])];
+  return {
+    id: found.Id,
+    sizeBytes: found.Size,
+    cmd: list(config.Cmd),
+    entrypoint: list(config.Entrypoint),
+    exposedPorts: Object.keys(config.ExposedPorts ?? {})
+      .filter((port) => !port.endsWith('/udp'))
+      .map((port) => Number.parseInt(port, 10)),
+    workingDir: config.WorkingDir,
+    user: config.User,
+    labels: config.Labels ?? {},
+  };
+}
+
+/** `a/b:c` in its parts; `latest` without a tag, since the API would pull them all. A digest stays whole. */
+function splitTag(reference: string): { repository: string; tag: string } {
+  const at = reference.indexOf('@');
+  if (at > 0) return { repository: reference.slice(0, at), tag: reference.slice(at + 1) };
+  const colon = reference.lastIndexOf(':');
+  if (colon <= reference.lastIndexOf('/')) return { repository: reference, tag: 'latest' };
+  return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) };
+}
+
+async function orThrow<Result>(
+  promise: Promise<Result>,
+  subject: string,
+  signal?: AbortSignal,
+): Promise<Result> {
+  return await promise.catch((error: unknown) => {
+    signal?.throwIfAborted();
+    throw engineError(error, subject);
+  });
+}

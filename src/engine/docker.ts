@@ -1,0 +1,42 @@
+// The Engine on Docker (API 1.41 or newer) over its Unix socket. Containers, images, and networks with volumes each have
+// their file; here they are put together. Every object made carries the instance label, every list is filtered by it, and
+// nothing without it is removed. Docker's error texts never leave this room (docker-errors.ts).
+
+import Docker from 'dockerode';
+import { PaasError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { createContainerCalls } from './docker-containers.js';
+import { engineError } from './docker-errors.js';
+import { createImageCalls } from './docker-images.js';
+import { createNetworkCalls } from './docker-networks.js';
+import type { Engine } from './engine.js';
+
+const OLDEST_API = [1, 41] as const;
+
+/** Connects to the engine. Nothing is sent until the first call; safe to make more than one. */
+export function createDockerEngine(options: { socketPath: string; instance: string; log: Logger }): Engine {
+  const { instance, log } = options;
+  // `host: ''` keeps dockerode from taking DOCKER_HOST of the environment.
+  const docker = new Docker({ socketPath: options.socketPath, host: '', protocol: 'http' });
+  return {
+    ping: (pingOptions) => ping(docker, pingOptions?.signal),
+    ...createContainerCalls({ docker, instance, log }),
+    ...createImageCalls({ docker, instance }),
+    ...createNetworkCalls({ docker, instance }),
+  };
+}
+
+async function ping(docker: Docker, signal: AbortSignal | undefined) {
+  signal?.throwIfAborted();
+  const version = await docker.version().catch((error: unknown) => {
+    throw engineError(error, 'version');
+  });
+  const [major = 0, minor = 0] = version.ApiVersion.split('.').map(Number);
+  const isOld = major < OLDEST_API[0] || (major === OLDEST_API[0] && minor < OLDEST_API[1]);
+  if (isOld) {
+    throw new PaasError('service_unavailable', `Docker ${version.Version} is too old.`, {
+      hint: 'Install Docker 20.10 or newer.',
+    });
+  }
+  return { version: version.Version, apiVersion: version.ApiVersion };
+}
