@@ -70,7 +70,7 @@ export class BuildkitPrinter {
 }
 
 function isInternal(vertex: Vertex): boolean {
-  return vertex.name.startsWith('[internal]') && vertex.error === '';
+  return /^\[internal\]|^copy \/context/.test(vertex.name) && vertex.error === '';
 }
 
 interface Field {

@@ -18,6 +18,10 @@ export const LABEL = {
   build: 'paas.build',
   /** Wall-clock ms of creation, for restart wishes. */
   startedFor: 'paas.wish',
+  /** Memory limit in bytes, so that a change of size replaces a dyno. */
+  memory: 'paas.memory',
+  /** `yes` on a one-off whose streams belong to a client: it ends with it. */
+  attached: 'paas.attached',
 } as const;
 
 /** A container as the engine is asked for it. */
@@ -103,11 +107,18 @@ export function releasePhaseSpec(request: ReleaseContainerRequest): ContainerSpe
 
 /** A one-off dyno (`paas run`). */
 export function oneOffSpec(
-  request: ReleaseContainerRequest & { readonly tty: boolean; readonly openStdin: boolean },
+  request: ReleaseContainerRequest & {
+    readonly tty: boolean;
+    readonly openStdin: boolean;
+    readonly attached: boolean;
+  },
 ): ContainerSpec {
   return {
     ...releaseContainer(request, 'one-off'),
-    labels: labelsOf(request, 'one-off', releaseLabels(request)),
+    labels: labelsOf(request, 'one-off', {
+      ...releaseLabels(request),
+      [LABEL.attached]: request.attached ? 'yes' : 'no',
+    }),
     cpuShares: 512,
     tty: request.tty,
     openStdin: request.openStdin,
@@ -178,6 +189,7 @@ function releaseLabels(request: ReleaseContainerRequest): Record<string, string>
     [LABEL.release]: String(request.release),
     [LABEL.type]: request.type,
     [LABEL.number]: String(request.number),
+    [LABEL.memory]: String(request.memoryBytes),
   };
 }
 

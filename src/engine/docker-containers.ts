@@ -41,11 +41,12 @@ type ContainerCalls = Pick<
 export function createContainerCalls(options: {
   docker: Docker;
   instance: string;
+  maxOpenFiles: number;
   log: Logger;
 }): ContainerCalls {
-  const { docker, instance, log } = options;
+  const { docker, instance, log, maxOpenFiles } = options;
   return {
-    ...lifeCalls(docker, instance),
+    ...lifeCalls(docker, instance, maxOpenFiles),
     ...streamCalls(docker),
     events: ({ signal }) => events(docker, instance, signal),
     async listContainers() {
@@ -62,6 +63,7 @@ export function createContainerCalls(options: {
 function lifeCalls(
   docker: Docker,
   instance: string,
+  maxOpenFiles: number,
 ): Pick<
   ContainerCalls,
   | 'createContainer'
@@ -75,7 +77,10 @@ function lifeCalls(
   return {
     async createContainer(spec) {
       if (spec.labels[LABEL.instance] !== instance) throw new Error('the spec is of another instance');
-      const created = await call(`container ${spec.name}`, docker.createContainer(toDockerOptions(spec)));
+      const created = await call(
+        `container ${spec.name}`,
+        docker.createContainer(toDockerOptions(spec, { maxOpenFiles })),
+      );
       return created.id;
     },
     async startContainer(id) {

@@ -32,16 +32,6 @@ function startFailure(text: string, subject: string): PaasError | undefined {
   if (/address already in use/i.test(text)) {
     return new PaasError('conflict', `The address of ${subject} is still in use.`);
   }
-  if (/executable file not found|no such file or directory: unknown/i.test(text)) {
-    return new PaasError('invalid_params', 'The program of this command is not in the image.', {
-      hint: 'Check the spelling of the command, or that the image has a shell.',
-    });
-  }
-  if (/permission denied: unknown/i.test(text)) {
-    return new PaasError('invalid_params', 'The program of this command cannot be executed.', {
-      hint: 'Check that the file is executable (chmod +x).',
-    });
-  }
   if (/argument list too long/i.test(text)) {
     return new PaasError('invalid_params', 'The command or the config vars are too long to start a process.');
   }

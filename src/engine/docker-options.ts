@@ -3,8 +3,11 @@
 import type Docker from 'dockerode';
 import type { ContainerSpec, Mount } from './container-spec.js';
 
-/** The body of `POST /containers/create` for a spec. */
-export function toDockerOptions(spec: ContainerSpec): Docker.ContainerCreateOptions {
+/** The body of `POST /containers/create` for a spec. `maxOpenFiles` is what the engine can give (open-files.ts). */
+export function toDockerOptions(
+  spec: ContainerSpec,
+  { maxOpenFiles }: { maxOpenFiles: number },
+): Docker.ContainerCreateOptions {
   return {
     name: spec.name,
     Image: spec.image,
@@ -24,12 +27,12 @@ export function toDockerOptions(spec: ContainerSpec): Docker.ContainerCreateOpti
     StopTimeout: spec.stopGraceSeconds,
     // An image's own health check would run beside ours, with the app's memory.
     Healthcheck: { Test: ['NONE'] },
-    HostConfig: hostConfig(spec),
+    HostConfig: hostConfig(spec, maxOpenFiles),
     ...networking(spec.network),
   };
 }
 
-function hostConfig(spec: ContainerSpec): Docker.HostConfig {
+function hostConfig(spec: ContainerSpec, maxOpenFiles: number): Docker.HostConfig {
   return {
     AutoRemove: false,
     Privileged: false,
@@ -47,7 +50,7 @@ function hostConfig(spec: ContainerSpec): Docker.HostConfig {
     OomScoreAdj: spec.oomScoreAdj,
     ShmSize: 64 * 1024 * 1024,
     Ulimits: [
-      { Name: 'nofile', Soft: 16384, Hard: 65536 },
+      { Name: 'nofile', Soft: Math.min(16384, maxOpenFiles), Hard: Math.min(65536, maxOpenFiles) },
       { Name: 'core', Soft: 0, Hard: 0 },
     ],
     RestartPolicy: { Name: 'no' },

@@ -14,13 +14,19 @@ import type { Engine } from './engine.js';
 const OLDEST_API = [1, 41] as const;
 
 /** Connects to the engine. Nothing is sent until the first call; safe to make more than one. */
-export function createDockerEngine(options: { socketPath: string; instance: string; log: Logger }): Engine {
-  const { instance, log } = options;
+export function createDockerEngine(options: {
+  socketPath: string;
+  instance: string;
+  /** See open-files.ts. */
+  maxOpenFiles: number;
+  log: Logger;
+}): Engine {
+  const { instance, maxOpenFiles, log } = options;
   // `host: ''` keeps dockerode from taking DOCKER_HOST of the environment.
   const docker = new Docker({ socketPath: options.socketPath, host: '', protocol: 'http' });
   return {
     ping: (pingOptions) => ping(docker, pingOptions?.signal),
-    ...createContainerCalls({ docker, instance, log }),
+    ...createContainerCalls({ docker, instance, maxOpenFiles, log }),
     ...createImageCalls({ docker, instance }),
     ...createNetworkCalls({ docker, instance }),
   };
