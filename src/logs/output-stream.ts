@@ -1,0 +1,104 @@
+// One output stream of a container: how far it was read, and what waits for its place while a gap is filled.
+
+import { findResume, findSeam, fingerprint, RECENT_LINES } from './catch-up.js';
+import type { EngineFile, StreamName } from './engine-file.js';
+import { LineSplitter, type SplitLines } from './split-lines.js';
+import type { StreamProgress } from './store.js';
+
+/** Lines that were read at one time. */
+export interface OutputLines extends SplitLines {
+  readonly timestampUs: number;
+}
+
+/** Which lines of the file are to be taken, and how many of the waiting ones are among them. */
+export interface Placement {
+  readonly from: number;
+  /** One behind the last. */
+  readonly to: number;
+  readonly skipHeld: number;
+  readonly kind: 'exact' | 'ambiguous' | 'lost';
+}
+
+export class OutputStream {
+  readonly name: StreamName;
+  readonly splitter = new LineSplitter();
+  /** False until the place of its live lines in the whole output is known. */
+  isJoined: boolean;
+  #held: OutputLines[] = [];
+  #heldLength = 0;
+  #count: number;
+  #recent: readonly number[];
+  #recentTexts: string[] = [];
+  #lastUs: number;
+
+  constructor(name: StreamName, progress: StreamProgress | undefined, isJoined: boolean) {
+    this.name = name;
+    this.isJoined = isJoined;
+    this.#count = progress?.count ?? 0;
+    this.#recent = progress?.recent ?? [];
+    this.#lastUs = progress?.lastUs ?? 0;
+  }
+
+  get lastUs(): number {
+    return this.#lastUs;
+  }
+
+  /** UTF-16 units that wait. */
+  get heldLength(): number {
+    return this.#heldLength;
+  }
+
+  hold(lines: OutputLines): void {
+    this.#held.push(lines);
+    for (const text of lines.lines) this.#heldLength += text.length;
+  }
+
+  /** Counts lines that are taken for good. */
+  note(lines: OutputLines): void {
+    this.#count += lines.lines.length;
+    this.#lastUs = lines.timestampUs;
+    this.#recentTexts =
+      lines.lines.length >= RECENT_LINES
+        ? lines.lines.slice(-RECENT_LINES)
+        : [...this.#recentTexts, ...lines.lines].slice(-RECENT_LINES);
+  }
+
+  /** What has to be stored. */
+  progress(): StreamProgress {
+    this.#recent = [...this.#recent, ...this.#recentTexts.map(fingerprint)].slice(-RECENT_LINES);
+    this.#recentTexts = [];
+    return { count: this.#count, recent: this.#recent, lastUs: this.#lastUs };
+  }
+
+  /** Where the file's lines and the waiting ones belong; undefined while the file has not got as far as the stream. */
+  place(file: EngineFile, options: { sinceUs: number; isWhole: boolean }): Placement | undefined {
+    const lines = file[this.name];
+    // All that the file shows is newer than what was read of this stream.
+    const isAllNew = this.#lastUs < options.sinceUs;
+    const resume = isAllNew
+      ? ({ kind: 'found', index: 0 } as const)
+      : findResume(lines, this.progress(), options.isWhole);
+    const kind = resume.kind === 'found' ? 'exact' : resume.kind;
+    const held = this.#held.flatMap((entry) => entry.lines);
+    if (held.length === 0) return { from: resume.index, to: lines.length, skipHeld: 0, kind };
+    const seam = findSeam(lines, held, this.#held[0]?.timestampUs ?? 0);
+    if (seam === undefined) return undefined;
+    const skipHeld = Math.min(held.length, Math.max(1, resume.index - seam));
+    return { from: resume.index, to: seam + 1, skipHeld, kind };
+  }
+
+  /** Gives out what waits, without its first `skip` lines. */
+  release(skip: number): OutputLines[] {
+    const held = this.#held;
+    this.#held = [];
+    this.#heldLength = 0;
+    const out: OutputLines[] = [];
+    let left = skip;
+    for (const entry of held) {
+      const lines = entry.lines.slice(left);
+      left = Math.max(0, left - entry.lines.length);
+      if (lines.length > 0) out.push({ ...entry, lines });
+    }
+    return out;
+  }
+}

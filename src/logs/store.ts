@@ -1,0 +1,276 @@
+// The kept lines: one SQLite file. Lines are stored in blocks (runs.ts), one row for what an app printed within some
+// milliseconds. How far each container was read is written in the same transaction as its lines, so that a collector
+// that was killed knows exactly what it has. Synchronous: it lives in a worker thread (store-worker.ts).
+
+import Database from 'better-sqlite3';
+import { type LogFilter, matchesFilter } from './line.js';
+import { clipRun, decodeRuns, encodeRun } from './runs.js';
+
+/** Lines of one app, ready to be stored. `payload` is their text form. */
+export interface StoredBlock {
+  readonly appId: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly lastUs: number;
+  readonly payload: Uint8Array;
+}
+
+/** How far one output stream of a container was read. */
+export interface StreamProgress {
+  /** Lines taken from it; since its start when `isFromStart`. */
+  readonly count: number;
+  /** Fingerprints of the last lines, oldest first. */
+  readonly recent: readonly number[];
+  /** When the last of them was read; 0 for none. */
+  readonly lastUs: number;
+}
+
+/** What the collector has to know of a container to go on after a restart. */
+export interface ContainerProgress {
+  readonly containerId: string;
+  readonly appId: string;
+  readonly process: string;
+  readonly tty: boolean;
+  /** Read from its first byte on, so that the counts are positions in its output. */
+  readonly isFromStart: boolean;
+  /** Its output has ended and was taken completely. */
+  readonly hasEnded: boolean;
+  readonly stdout: StreamProgress;
+  readonly stderr: StreamProgress;
+}
+
+/** One transaction. `nextSeq` is above every number used so far. */
+export interface StoreBatch {
+  readonly blocks: readonly StoredBlock[];
+  readonly progress: readonly ContainerProgress[];
+  readonly nextSeq: number;
+}
+
+/** The newest matching lines, in text form, oldest first. */
+export interface Page {
+  readonly runs: string;
+  readonly lineCount: number;
+  /** Everything up to here was looked at; live lines go on behind it. */
+  readonly uptoSeq: number;
+  /** Where to look for older ones; undefined when there are none or there are enough. */
+  readonly nextBeforeSeq: number | undefined;
+}
+
+const SCHEMA = `
+  create table if not exists blocks (
+    id integer primary key,
+    app_id text not null,
+    first_seq integer not null,
+    last_seq integer not null,
+    last_us integer not null,
+    bytes integer not null,
+    runs blob not null
+  ) strict;
+  create unique index if not exists blocks_by_app on blocks (app_id, last_seq, first_seq, bytes);
+  create index if not exists blocks_by_age on blocks (last_us);
+  create table if not exists containers (
+    container_id text primary key,
+    app_id text not null,
+    progress text not null
+  ) strict;
+  create table if not exists sequence (only_row integer primary key check (only_row = 1), next_seq integer not null) strict;
+`;
+/** What a row costs besides its text. */
+const BLOCK_OVERHEAD_BYTES = 128;
+const READ_BYTES = 1024 * 1024;
+
+export class LogStore {
+  readonly #db: Database.Database;
+  readonly #sizes = new Map<string, number>();
+  readonly #retention: { bytes: number; days: number };
+  readonly #sql: ReturnType<typeof prepare>;
+
+  /** Opens or makes the file. `bytes` is kept per app; a block is the unit that is dropped. */
+  constructor(options: { path: string; retention: { bytes: number; days: number } }) {
+    this.#db = new Database(options.path);
+    this.#db.pragma('auto_vacuum = incremental');
+    this.#db.pragma('journal_mode = WAL');
+    this.#db.pragma('synchronous = NORMAL');
+    this.#db.pragma('journal_size_limit = 16777216');
+    this.#db.pragma('cache_size = -2000');
+    this.#db.exec(SCHEMA);
+    this.#retention = options.retention;
+    this.#sql = prepare(this.#db);
+    for (const row of this.#sql.sizes.all()) this.#sizes.set(row.app_id, row.bytes);
+  }
+
+  /** The first sequence number that was never used. */
+  nextSeq(): number {
+    return this.#sql.nextSeq.get()?.next_seq ?? 1;
+  }
+
+  /** Writes blocks and progress in one transaction, then drops what is over the size limit. */
+  commit(batch: StoreBatch): void {
+    this.#db.transaction(() => {
+      for (const block of batch.blocks) {
+        const bytes = block.payload.byteLength + BLOCK_OVERHEAD_BYTES;
+        this.#sql.insert.run(block.appId, block.firstSeq, block.lastSeq, block.lastUs, bytes, block.payload);
+        this.#sizes.set(block.appId, (this.#sizes.get(block.appId) ?? 0) + bytes);
+      }
+      for (const progress of batch.progress)
+        this.#sql.saveProgress.run(progress.containerId, progress.appId, JSON.stringify(progress));
+      this.#sql.saveSeq.run(batch.nextSeq);
+      for (const appId of new Set(batch.blocks.map((block) => block.appId))) this.#trim(appId);
+    })();
+  }
+
+  /** The newest `lines` matching lines below `beforeSeq`; looks at about 1 MB, then says where to go on. */
+  readLast(query: { appId: string; lines: number; beforeSeq?: number; filter: LogFilter }): Page {
+    const beforeSeq = query.beforeSeq ?? Number.MAX_SAFE_INTEGER;
+    const found: string[] = [];
+    let lineCount = 0;
+    let uptoSeq = 0;
+    let readBytes = 0;
+    let reached: number | undefined;
+    for (const row of this.#sql.newestFirst.iterate(query.appId, beforeSeq)) {
+      uptoSeq = Math.max(uptoSeq, row.last_seq);
+      if (lineCount >= query.lines || readBytes >= READ_BYTES) {
+        reached = row.last_seq + 1;
+        break;
+      }
+      readBytes += row.bytes;
+      const newest = newestRuns(row.runs, { ...query, beforeSeq, lines: query.lines - lineCount });
+      found.push(newest.runs);
+      lineCount += newest.lineCount;
+    }
+    const nextBeforeSeq = lineCount >= query.lines ? undefined : reached;
+    return { runs: found.reverse().join(''), lineCount, uptoSeq, nextBeforeSeq };
+  }
+
+  /** Whole blocks with lines above `afterSeq`, oldest first, about `maxBytes` of them. */
+  readAfter(query: { appId: string; afterSeq: number; maxBytes: number }): StoredBlock[] {
+    const blocks: StoredBlock[] = [];
+    let bytes = 0;
+    for (const row of this.#sql.oldestFirst.iterate(query.appId, query.afterSeq)) {
+      blocks.push({
+        appId: query.appId,
+        firstSeq: row.first_seq,
+        lastSeq: row.last_seq,
+        lastUs: row.last_us,
+        payload: row.runs,
+      });
+      bytes += row.bytes;
+      if (bytes >= query.maxBytes) break;
+    }
+    return blocks;
+  }
+
+  /** Every container whose progress is known. */
+  listProgress(): ContainerProgress[] {
+    return this.#sql.allProgress.all().map((row) => {
+      // Written by `commit` and by nothing else.
+      return JSON.parse(row.progress) as ContainerProgress;
+    });
+  }
+
+  forgetContainers(containerIds: readonly string[]): void {
+    this.#db.transaction(() => {
+      for (const id of containerIds) this.#sql.forgetContainer.run(id);
+    })();
+  }
+
+  /** Deletes everything of an app. */
+  forgetApp(appId: string): void {
+    this.#db.transaction(() => {
+      this.#sql.forgetBlocks.run(appId);
+      this.#sql.forgetProgress.run(appId);
+    })();
+    this.#sizes.delete(appId);
+    this.#giveBackSpace();
+  }
+
+  /** Drops blocks that are too old. */
+  dropOld(nowUs: number): void {
+    const limitUs = nowUs - this.#retention.days * 86_400_000_000;
+    if (this.#sql.dropOld.run(limitUs).changes === 0) return;
+    this.#sizes.clear();
+    for (const row of this.#sql.sizes.all()) this.#sizes.set(row.app_id, row.bytes);
+    this.#giveBackSpace();
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #trim(appId: string): void {
+    let size = this.#sizes.get(appId) ?? 0;
+    if (size <= this.#retention.bytes) return;
+    const ids: number[] = [];
+    for (const row of this.#sql.oldestSizes.iterate(appId)) {
+      if (size <= this.#retention.bytes) break;
+      ids.push(row.id);
+      size -= row.bytes;
+    }
+    for (const id of ids) this.#sql.deleteBlock.run(id);
+    this.#sizes.set(appId, size);
+  }
+
+  #giveBackSpace(): void {
+    this.#db.pragma('incremental_vacuum(4096)');
+  }
+}
+
+/** The newest wanted lines of one block, oldest first. */
+function newestRuns(
+  block: Buffer,
+  query: { lines: number; beforeSeq: number; filter: LogFilter },
+): { runs: string; lineCount: number } {
+  const found: string[] = [];
+  let lineCount = 0;
+  for (const run of decodeRuns(block.toString('utf8')).reverse()) {
+    if (lineCount >= query.lines) break;
+    const wanted = matchesFilter(run, query.filter) ? clipRun(run, 0, query.beforeSeq) : undefined;
+    if (wanted === undefined) continue;
+    const skipped = Math.max(0, wanted.lines.length - (query.lines - lineCount));
+    const newest = clipRun(wanted, wanted.firstSeq + skipped - 1);
+    if (newest === undefined) continue;
+    found.push(encodeRun(newest));
+    lineCount += newest.lines.length;
+  }
+  return { runs: found.reverse().join(''), lineCount };
+}
+
+interface BlockRow {
+  first_seq: number;
+  last_seq: number;
+  last_us: number;
+  bytes: number;
+  runs: Buffer;
+}
+
+function prepare(db: Database.Database) {
+  const columns = 'first_seq, last_seq, last_us, bytes, runs';
+  return {
+    insert: db.prepare(
+      'insert into blocks (app_id, first_seq, last_seq, last_us, bytes, runs) values (?, ?, ?, ?, ?, ?)',
+    ),
+    newestFirst: db.prepare<[string, number], BlockRow>(
+      `select ${columns} from blocks where app_id = ? and first_seq < ? order by last_seq desc`,
+    ),
+    oldestFirst: db.prepare<[string, number], BlockRow>(
+      `select ${columns} from blocks where app_id = ? and last_seq > ? order by last_seq`,
+    ),
+    oldestSizes: db.prepare<[string], { id: number; bytes: number }>(
+      'select id, bytes from blocks where app_id = ? order by last_seq limit 1000',
+    ),
+    sizes: db.prepare<[], { app_id: string; bytes: number }>(
+      'select app_id, sum(bytes) as bytes from blocks group by app_id',
+    ),
+    deleteBlock: db.prepare<[number]>('delete from blocks where id = ?'),
+    dropOld: db.prepare<[number]>('delete from blocks where last_us < ?'),
+    forgetBlocks: db.prepare<[string]>('delete from blocks where app_id = ?'),
+    forgetProgress: db.prepare<[string]>('delete from containers where app_id = ?'),
+    forgetContainer: db.prepare<[string]>('delete from containers where container_id = ?'),
+    saveProgress: db.prepare<[string, string, string]>(
+      'insert or replace into containers (container_id, app_id, progress) values (?, ?, ?)',
+    ),
+    allProgress: db.prepare<[], { progress: string }>('select progress from containers'),
+    nextSeq: db.prepare<[], { next_seq: number }>('select next_seq from sequence'),
+    saveSeq: db.prepare<[number]>('insert or replace into sequence (only_row, next_seq) values (1, ?)'),
+  };
+}
