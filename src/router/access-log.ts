@@ -1,0 +1,244 @@
+// The access log: the line that HAProxy writes, and what becomes of it, Heroku's `heroku[router]` line (pure).
+// A line has all fields of fixed form first and the client's own text last, as JSON: it stays one line whatever a
+// client sends, and if it is cut then only the path is.
+
+/** One request to an app, told the way Heroku's router does. */
+export interface AccessLine {
+  readonly appId: string;
+  /** What follows `heroku[router]: `. One line, no control characters. */
+  readonly text: string;
+}
+
+const PREFIX = 'paas1';
+
+/** HAProxy's `log-format`. https://docs.haproxy.org/2.6/configuration.html#8.2.4 */
+export const ACCESS_LOG_FORMAT = [
+  PREFIX,
+  '%[var(txn.app)]',
+  '%[var(txn.code)]',
+  '%ts',
+  '%ST',
+  '%B',
+  '%TR',
+  '%Tw',
+  '%Tc',
+  '%Ta',
+  '%s',
+  '%HV',
+  '%ci',
+  '%[ssl_fc]',
+  '%[var(txn.host)]',
+  '%[var(txn.request_id)]',
+  '%[var(txn.method),bytes(0,32),json(ascii)]',
+  '%[var(txn.path),json(ascii)]',
+].join(' ');
+
+const DESCRIPTIONS: Record<string, string> = {
+  H10: 'App crashed',
+  H11: 'Backlog too deep',
+  H12: 'Request timeout',
+  H13: 'Connection closed without response',
+  H14: 'No web processes running',
+  H15: 'Idle connection',
+  H17: 'Poorly formatted HTTP response',
+  H18: 'Server Request Interrupted',
+  H19: 'Backend connection timeout',
+  H20: 'App boot timeout',
+  H21: 'Backend connection refused',
+  H22: 'Connection limit reached',
+  H24: 'Forced close',
+  H27: 'Client Request Interrupted',
+  H28: 'Client Connection Idle',
+  H80: 'Maintenance mode',
+  H81: 'Blank app',
+  H99: 'Platform error',
+};
+
+/** Codes that are nobody's fault: Heroku tells them as `at=info`. */
+const INFO_CODES = new Set(['H27', 'H80', 'H81']);
+
+/** HAProxy's own answers when a server fails; the client is answered 503 instead. */
+const SERVER_FAILURES = new Set(['H11', 'H12', 'H13', 'H17', 'H19', 'H21', 'H99']);
+
+const PATH_LIMIT = 2048;
+
+interface Fields {
+  readonly app: string;
+  readonly code: string;
+  /** HAProxy's termination state: who ended it, and in which phase. */
+  readonly end: string;
+  readonly status: number;
+  readonly bytes: string;
+  readonly queueMs: number;
+  readonly connectMs: number;
+  readonly headersMs: number;
+  readonly activeMs: number;
+  readonly server: string;
+  readonly version: string;
+  readonly client: string;
+  readonly isTls: boolean;
+  readonly host: string;
+  readonly requestId: string;
+  readonly method: string;
+  readonly path: string;
+}
+
+/** The app and the router line in one line of HAProxy; undefined when it is not about a request to an app. */
+export function parseAccessLine(line: string): AccessLine | undefined {
+  const fields = readFields(line);
+  if (fields === undefined) return undefined;
+  return { appId: fields.app, text: routerText(fields) };
+}
+
+/** Heroku's error code for how a request ended, or undefined when it went well. */
+export function errorCode(end: string, status: number, server: string): string | undefined {
+  const [who, when] = [end[0], end[1]];
+  switch (who) {
+    case 'C':
+      return when === 'D' || when === 'L' ? undefined : 'H27';
+    case 'c':
+      return 'H28';
+    case 's':
+      return timeoutCode(when);
+    case 'S':
+      return abortCode(when, status, server);
+    case 'P':
+      return when === 'H' ? 'H17' : when === 'D' ? 'H18' : status >= 500 ? 'H99' : undefined;
+    case 'K':
+      return 'H24';
+    case 'I':
+    case 'R':
+      return 'H99';
+    case 'D':
+    case 'U':
+      return 'H18';
+    default:
+      return undefined;
+  }
+}
+
+function timeoutCode(when: string | undefined): string | undefined {
+  switch (when) {
+    case 'Q':
+      return 'H11';
+    case 'C':
+      return 'H19';
+    case 'H':
+      return 'H12';
+    default:
+      return 'H15';
+  }
+}
+
+function abortCode(when: string | undefined, status: number, server: string): string | undefined {
+  switch (when) {
+    case 'C':
+    case 'Q':
+      return server === '<NOSRV>' ? 'H99' : 'H21';
+    case 'H':
+      return 'H13';
+    case 'D':
+    case 'L':
+      // A server that ends a WebSocket without a word is no interruption.
+      return status === 101 ? undefined : 'H18';
+    default:
+      return 'H13';
+  }
+}
+
+function readFields(line: string): Fields | undefined {
+  const parts = line.split(' ');
+  const [prefix, app, code, end, status, bytes, headers, queue, connect, active] = parts;
+  const [server, version, client, tls, host, requestId, method] = parts.slice(10);
+  if (prefix !== PREFIX || app === undefined || app === '-' || method === undefined) return undefined;
+  return {
+    app,
+    code: code ?? '-',
+    end: end ?? '--',
+    status: Number(status),
+    bytes: bytes ?? '',
+    headersMs: Number(headers),
+    queueMs: Number(queue),
+    connectMs: Number(connect),
+    activeMs: Number(active),
+    server: server ?? '<NOSRV>',
+    version: version ?? '',
+    client: client ?? '',
+    isTls: tls === '1',
+    host: host ?? '',
+    requestId: requestId ?? '',
+    method: readJson(method),
+    path: readJson(parts.slice(17).join(' ')),
+  };
+}
+
+function routerText(f: Fields): string {
+  const code = f.code === '-' ? errorCode(f.end, f.status, f.server) : f.code;
+  const at = code === undefined || INFO_CODES.has(code) ? 'info' : 'error';
+  const reachedDyno = f.server !== '<NOSRV>' && f.code === '-';
+  const serviceMs = f.activeMs - plus(f.headersMs) - plus(f.queueMs) - plus(f.connectMs);
+  return [
+    `at=${at}`,
+    ...(code === undefined ? [] : [`code=${code} desc="${DESCRIPTIONS[code] ?? 'Error'}"`]),
+    `method=${plain(f.method)}`,
+    `path="${quoted(f.path)}"`,
+    `host=${plain(f.host)}`,
+    `request_id=${plain(f.requestId)}`,
+    `fwd="${plain(f.client)}"`,
+    `dyno=${reachedDyno ? plain(dynoOf(f.server)) : ''}`,
+    `connect=${reachedDyno && f.connectMs >= 0 ? `${f.connectMs + plus(f.queueMs)}ms` : ''}`,
+    `service=${reachedDyno && f.connectMs >= 0 && f.activeMs >= 0 ? `${plus(serviceMs)}ms` : ''}`,
+    `status=${sentStatus(code, f.status)}`,
+    `bytes=${reachedDyno ? plain(f.bytes) : ''}`,
+    `protocol=${plain(protocol(f.version))}`,
+    `tls=${f.isTls}`,
+  ].join(' ');
+}
+
+function sentStatus(code: string | undefined, status: number): number {
+  if (code === 'H27') return 499;
+  return code !== undefined && SERVER_FAILURES.has(code) ? 503 : status;
+}
+
+/** `web.1` of `web.1-0123456789ab`. */
+function dynoOf(server: string): string {
+  return server.slice(0, Math.max(server.lastIndexOf('-'), 0)) || server;
+}
+
+/** `http1.1`, `http2`. */
+function protocol(version: string): string {
+  return version === 'HTTP/2.0' ? 'http2' : version.toLowerCase().replace('/', '');
+}
+
+function plus(ms: number): number {
+  return Math.max(ms, 0);
+}
+
+/** The text in a JSON string of HAProxy's `json(ascii)`, whose escapes are bytes; also of one that was cut. */
+function readJson(json: string): string {
+  const whole =
+    json.length > 1 && json.endsWith('"') ? json : `${json.replace(/\\(?:u[0-9a-f]{0,3})?$/i, '')}"`;
+  try {
+    const bytes: unknown = JSON.parse(whole);
+    return typeof bytes === 'string' ? Buffer.from(bytes, 'latin1').toString('utf8') : '';
+  } catch {
+    // Not a string that HAProxy writes: shown as it came.
+    return json;
+  }
+}
+
+/** A text between double quotes: control characters, quotes and what reorders text are escaped. */
+function quoted(text: string): string {
+  const short = text.length > PATH_LIMIT ? `${text.slice(0, PATH_LIMIT)}...` : text;
+  return short.replace(
+    /["\\\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (c) => {
+      return c === '"' || c === '\\' ? `\\${c}` : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    },
+  );
+}
+
+/** A text without quotes around it: nothing but visible ASCII, and no blank that would begin another field. */
+function plain(text: string): string {
+  return text.replace(/[^\x21-\x7e]|["\\]/g, '?');
+}

@@ -1,0 +1,373 @@
+// HAProxy's whole configuration as text, from the state and the settings (pure). Host names and modes are in two map
+// files, so that only a backend that HAProxy does not have yet needs a reload; everything else is changed while it
+// runs, by the runtime API, and written here as well so that a reload or a restart loses nothing.
+
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { ACCESS_LOG_FORMAT } from './access-log.js';
+import { type ErrorPage, renderErrorPages } from './error-pages.js';
+import {
+  check,
+  checkPort,
+  checkRouterState,
+  PLATFORM_KEY,
+  ROUTER_KEY,
+  type RoutedApp,
+  type RoutedMode,
+  type RouterState,
+} from './router-state.js';
+
+/** What does not change while the daemon runs. */
+export interface RouterSettings {
+  /** Absolute path of the folder of HAProxy's files and sockets. */
+  readonly dir: string;
+  /** Address and port of the one public listener. */
+  readonly bindAddress: string;
+  readonly httpPort: number;
+  /** Connections at once, over all apps. Each costs two file descriptors. */
+  readonly maxConnections: number;
+  /** The account that the workers run as, or undefined to stay the one they were started by. */
+  readonly runAs: { readonly user: string; readonly group: string } | undefined;
+}
+
+/** A server line of the runtime API and of the configuration. */
+export interface WantedServer {
+  readonly name: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly state: 'ready' | 'draining';
+}
+
+/** What HAProxy must know: the tables that the runtime API can change, and the files that say the same. */
+export interface RenderedRouter {
+  readonly config: string;
+  /** Identifies everything of `config` but the list of app backends; HAProxy tells it in `show info`. */
+  readonly fingerprint: string;
+  /** Backend name to its servers; an app without servers has no backend. */
+  readonly backends: ReadonlyMap<string, readonly WantedServer[]>;
+  /** Host name to app id (or `platform`). */
+  readonly hosts: ReadonlyMap<string, string>;
+  /** App id to mode, and `router` to `starting` or `ready`. */
+  readonly modes: ReadonlyMap<string, string>;
+  /** Files beside the configuration: maps, pages, the script of the boot queue; paths relative to `dir`. */
+  readonly files: readonly ErrorPage[];
+}
+
+/** Names of the files in the router's folder. */
+export const HOSTS_MAP = 'hosts.map';
+export const MODES_MAP = 'modes.map';
+export const CONFIG_FILE = 'haproxy.cfg';
+export const MASTER_SOCKET = 'master.sock';
+export const ADMIN_SOCKET = 'admin.sock';
+
+/** Options of each app server, on its configuration line and in `add server`. */
+export const SERVER_OPTIONS = 'maxconn 1000 pool-purge-delay 2s';
+
+const BOOT_QUEUE_SCRIPT = 'boot-queue.lua';
+/** Seconds that a request waits for a dyno to boot, and requests of one app that may wait at once. */
+const BOOT_QUEUE = { seconds: 20, requests: 200 };
+
+/** The name of an app's backend in HAProxy. */
+export function backendName(appId: string): string {
+  return `app-${appId}`;
+}
+
+/** The mode that the router acts on: `live` without a ready server waits like `booting`. */
+export function effectiveMode(app: RoutedApp): RoutedMode {
+  if (app.mode !== 'live') return app.mode;
+  return app.servers.some((server) => server.state === 'ready') ? 'live' : 'booting';
+}
+
+/**
+ * Renders everything for `state`, or, when it is undefined (nothing is known yet), a router that answers each request
+ * with the page "starting". Throws when a value has a character that HAProxy must not see.
+ */
+export function renderRouter(settings: RouterSettings, state: RouterState | undefined): RenderedRouter {
+  checkSettings(settings);
+  if (state !== undefined) checkRouterState(state);
+  const apps = [...(state?.apps ?? [])].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const hosts = new Map<string, string>();
+  const modes = new Map<string, string>([[ROUTER_KEY, state === undefined ? 'starting' : 'ready']]);
+  if (state !== undefined) hosts.set(state.platform.host, PLATFORM_KEY);
+  const backends = new Map<string, readonly WantedServer[]>();
+  for (const app of apps) {
+    for (const host of app.hosts) hosts.set(host, app.id);
+    modes.set(app.id, effectiveMode(app));
+    if (app.servers.length > 0) backends.set(backendName(app.id), app.servers);
+  }
+  const pages = renderErrorPages();
+  const script = bootQueueScript(join(settings.dir, MODES_MAP));
+  const fixed = [
+    ...baseDefaults(settings.dir),
+    ...frontend(settings),
+    ...appDefaults(settings),
+    ...fallbackBackend(settings.dir),
+    ...platformBackend(settings.dir, state?.platform.address),
+  ];
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([globalSection(settings, ''), fixed, SERVER_OPTIONS, script, pages]))
+    .digest('hex')
+    .slice(0, 24);
+  const lines = [...globalSection(settings, fingerprint), ...fixed, ...appBackends(backends)];
+  return {
+    config: `${lines.join('\n')}\n`,
+    fingerprint,
+    backends,
+    hosts,
+    modes,
+    files: [
+      { file: HOSTS_MAP, content: mapFile(hosts) },
+      { file: MODES_MAP, content: mapFile(modes) },
+      { file: BOOT_QUEUE_SCRIPT, content: script },
+      ...pages.map((page) => ({ file: join('errors', page.file), content: page.content })),
+    ],
+  };
+}
+
+function checkSettings(settings: RouterSettings): void {
+  check(/^\/[A-Za-z0-9/._-]{1,80}$/, settings.dir, 'router directory');
+  check(/^(?:[0-9.]{7,15}|\*)$/, settings.bindAddress, 'bind address');
+  checkPort(settings.httpPort);
+  if (!Number.isInteger(settings.maxConnections) || settings.maxConnections < 10) {
+    throw new TypeError('maxConnections must be an integer of at least 10');
+  }
+  if (settings.runAs === undefined) return;
+  check(/^[a-z_][a-z0-9_-]{0,31}$/, settings.runAs.user, 'user');
+  check(/^[a-z_][a-z0-9_-]{0,31}$/, settings.runAs.group, 'group');
+}
+
+function mapFile(map: ReadonlyMap<string, string>): string {
+  return [...map].map(([key, value]) => `${key} ${value}\n`).join('');
+}
+
+function globalSection(settings: RouterSettings, fingerprint: string): string[] {
+  return [
+    'global',
+    '  master-worker',
+    `  description paas-${fingerprint}`,
+    `  stats socket ${join(settings.dir, ADMIN_SOCKET)} mode 600 level admin expose-fd listeners`,
+    // Raw lines on standard output, which is the access log's pipe.
+    '  log stdout len 4096 format raw local0 info',
+    `  maxconn ${settings.maxConnections}`,
+    '  no strict-limits',
+    '  hard-stop-after 1h',
+    '  mworker-max-reloads 20',
+    `  lua-load ${join(settings.dir, BOOT_QUEUE_SCRIPT)}`,
+    ...(settings.runAs === undefined
+      ? []
+      : [`  user ${settings.runAs.user}`, `  group ${settings.runAs.group}`]),
+  ];
+}
+
+function baseDefaults(dir: string): string[] {
+  const errors = join(dir, 'errors');
+  return [
+    '',
+    'defaults base',
+    '  mode http',
+    '  log global',
+    '  option dontlognull',
+    '  option http-ignore-probes',
+    '  option clitcpka',
+    // An old worker answers one more request on an idle connection, with "Connection: close", instead of closing it
+    // under a client that is just sending.
+    '  option idle-close-on-response',
+    '  timeout client 60s',
+    '  timeout client-fin 30s',
+    '  timeout http-request 10s',
+    '  timeout http-keep-alive 20s',
+    '  timeout connect 5s',
+    '  timeout queue 30s',
+    '  timeout server 30s',
+    '  timeout server-fin 30s',
+    '  timeout tunnel 1h',
+    `  errorfile 400 ${errors}/400.http`,
+    `  errorfile 405 ${errors}/405.http`,
+    `  errorfile 408 ${errors}/408.http`,
+    ...['500', '502', '503', '504'].map((code) => `  errorfile ${code} ${errors}/application-error.http`),
+  ];
+}
+
+const VALID_HOST =
+  "'^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\\.?|\\[[0-9a-f:.]{2,45}\\])(:([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$'";
+
+function frontend(settings: RouterSettings): string[] {
+  const hosts = join(settings.dir, HOSTS_MAP);
+  const modes = join(settings.dir, MODES_MAP);
+  return [
+    '',
+    'frontend http from base',
+    `  bind ${settings.bindAddress}:${settings.httpPort}`,
+    `  log-format "${ACCESS_LOG_FORMAT}"`,
+    '  http-request set-log-level silent',
+    ...denyRules(),
+    // Who is asked for.
+    '  http-request set-var(txn.host) req.hdr(host),field(1,:),lower,rtrim(.)',
+    `  http-request set-var(txn.app) var(txn.host),map(${hosts})`,
+    `  http-request set-var(txn.router) str(${ROUTER_KEY}),map(${modes})`,
+    ...identityHeaders(),
+    returnPage(
+      settings.dir,
+      503,
+      'starting',
+      '{ var(txn.router) -m str starting } !{ var(txn.app) -m found }',
+      5,
+    ),
+    returnPage(settings.dir, 404, 'no-such-app', '!{ var(txn.app) -m found }'),
+    `  use_backend platform if { var(txn.app) -m str ${PLATFORM_KEY} }`,
+    `  acl is_platform var(txn.app) -m str ${PLATFORM_KEY}`,
+    '  http-request set-log-level info if !is_platform',
+    '  http-request set-var(txn.method) method if !is_platform',
+    '  http-request set-var(txn.path) pathq if !is_platform',
+    // In which mode it is; a booting app's request waits, then asks again.
+    `  http-request set-var(txn.mode) var(txn.app),map(${modes}) if !is_platform`,
+    '  http-request lua.wait_for_dyno if { var(txn.mode) -m str booting }',
+    `  http-request set-var(txn.mode) var(txn.app),map(${modes}) if { var(txn.mode) -m str booting }`,
+    ...modePage(settings.dir, 'blank', 'H81', 'blank'),
+    ...modePage(settings.dir, 'no-web-dynos', 'H14', 'application-error'),
+    ...modePage(settings.dir, 'crashed', 'H10', 'application-error'),
+    ...modePage(settings.dir, 'maintenance', 'H80', 'maintenance'),
+    ...modePage(settings.dir, 'booting', 'H20', 'booting', 5),
+    '  use_backend app-%[var(txn.app)] if { var(txn.mode) -m str live }',
+    '  default_backend none',
+  ];
+}
+
+/** What HAProxy lets through by itself, and no app should see. */
+function denyRules(): string[] {
+  return [
+    '  http-request deny deny_status 400 unless { req.fhdr_cnt(host) eq 1 }',
+    `  http-request deny deny_status 400 unless { req.fhdr(host) -m reg -i ${VALID_HOST} }`,
+    '  http-request deny deny_status 400 unless { req.ver 1.0 1.1 2.0 }',
+    '  http-request deny deny_status 405 if METH_CONNECT || METH_TRACE',
+    '  http-request deny deny_status 400 if { req.hdr(upgrade) -m sub -i h2c }',
+    '  http-request deny deny_status 400 if { req.hdr(connection) -m sub -i x-forwarded }',
+    // NUL and the other control bytes inside a header; HTAB is allowed by RFC 9110, section 5.5.
+    "  http-request deny deny_status 400 if { req.hdrs -m reg '[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]' }",
+  ];
+}
+
+function identityHeaders(): string[] {
+  return [
+    "  http-request set-var(txn.request_id) req.fhdr(x-request-id) if { req.fhdr_cnt(x-request-id) eq 1 } { req.fhdr(x-request-id) -m reg '^[A-Za-z0-9-]{20,200}$' }",
+    '  http-request set-var(txn.request_id) uuid() unless { var(txn.request_id) -m found }',
+    '  http-request del-header ^x-forwarded- -m reg',
+    '  http-request del-header forwarded',
+    '  http-request del-header x-real-ip',
+    // https://httpoxy.org
+    '  http-request del-header proxy',
+    '  http-request set-header X-Forwarded-For %[src]',
+    '  http-request set-header X-Forwarded-Proto https if { ssl_fc }',
+    '  http-request set-header X-Forwarded-Proto http unless { ssl_fc }',
+    '  http-request set-header X-Forwarded-Port %[dst_port]',
+    '  http-request set-header X-Request-Id %[var(txn.request_id)]',
+    '  http-request set-header X-Request-Start %[date(0,ms)]',
+    '  http-request add-header Via "1.1 paas"',
+  ];
+}
+
+function modePage(
+  dir: string,
+  mode: RoutedMode,
+  code: string,
+  file: string,
+  retryAfterSeconds?: number,
+): string[] {
+  const condition = `{ var(txn.mode) -m str ${mode} }`;
+  return [
+    `  http-request set-var(txn.code) str(${code}) if ${condition}`,
+    returnPage(dir, 503, file, condition, retryAfterSeconds),
+  ];
+}
+
+function returnPage(
+  dir: string,
+  status: number,
+  file: string,
+  condition: string,
+  retryAfterSeconds?: number,
+): string {
+  const retry = retryAfterSeconds === undefined ? '' : ` hdr Retry-After ${retryAfterSeconds}`;
+  const path = join(dir, 'errors', `${file}.html`);
+  return `  http-request return status ${status} content-type "text/html; charset=utf-8" file ${path} hdr Cache-Control no-store${retry}${condition === '' ? '' : ` if ${condition}`}`;
+}
+
+function appDefaults(settings: RouterSettings): string[] {
+  const half = Math.floor(settings.maxConnections / 2);
+  return [
+    '',
+    'defaults app from base',
+    '  balance leastconn',
+    '  http-reuse safe',
+    // Only a connection that could not be made is tried again: then no dyno has seen the request.
+    '  retries 2',
+    '  retry-on conn-failure',
+    '  option redispatch 1',
+    '  option abortonclose',
+    // A stream of events may be silent for as long as Heroku lets any answer be; HAProxy 2.6 can't prolong the
+    // timeout after the first byte.
+    '  http-request set-timeout server 55s if { req.hdr(accept) -m sub text/event-stream }',
+    '  http-request set-var(txn.code) str(H11) if { queue gt 1000 }',
+    returnPage(settings.dir, 503, 'application-error', '{ queue gt 1000 }'),
+    `  http-request set-var(txn.code) str(H22) if { be_conn gt ${half} }`,
+    returnPage(settings.dir, 503, 'application-error', `{ be_conn gt ${half} }`),
+  ];
+}
+
+/** For an app that this worker has no backend of: an old worker, asked for an app that is younger than it. */
+function fallbackBackend(dir: string): string[] {
+  return [
+    '',
+    'backend none from base',
+    '  http-request set-var(txn.code) str(H99)',
+    returnPage(dir, 503, 'application-error', '', 1),
+  ];
+}
+
+function platformBackend(dir: string, address: string | undefined): string[] {
+  return [
+    '',
+    'backend platform from base',
+    // A push waits for its build, and a tail for its next line, without limit.
+    '  timeout server 1h',
+    '  timeout tunnel 24h',
+    // Bridges a restart of the daemon: one try a second.
+    '  retries 5',
+    '  retry-on conn-failure',
+    '  http-reuse never',
+    '  option http-no-delay',
+    ...['500', '502', '503', '504'].map((code) => `  errorfile ${code} ${join(dir, 'errors/platform.http')}`),
+    ...(address === undefined ? [] : [`  server paasd ${address}`]),
+  ];
+}
+
+function appBackends(backends: RenderedRouter['backends']): string[] {
+  return [...backends].flatMap(([name, servers]) => [
+    '',
+    `backend ${name} from app`,
+    // A draining server has its requests in a worker that runs; a new worker has no use for it.
+    ...servers
+      .filter((server) => server.state === 'ready')
+      .map((server) => `  server ${server.name} ${server.ip}:${server.port} ${SERVER_OPTIONS}`),
+  ]);
+}
+
+function bootQueueScript(modesMap: string): string {
+  return `-- Lets a request wait until its app's mode is no longer "booting".
+local modes = Map.new("${modesMap}", Map._str)
+local waiting = {}
+core.register_action("wait_for_dyno", { "http-req" }, function(txn)
+  local app = txn:get_var("txn.app")
+  local count = waiting[app] or 0
+  if count >= ${BOOT_QUEUE.requests} then return end
+  waiting[app] = count + 1
+  for _ = 1, ${BOOT_QUEUE.seconds * 5} do
+    core.msleep(200)
+    if modes:lookup(app) ~= "booting" then break end
+  end
+  local left = waiting[app] - 1
+  if left == 0 then left = nil end
+  waiting[app] = left
+end)
+`;
+}

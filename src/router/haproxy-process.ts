@@ -1,0 +1,102 @@
+// HAProxy as processes: found by the configuration file in their command line, started detached so that they outlive
+// the daemon, ended by their ids.
+
+import { execFile, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { setInterval } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { openAccessLogPipe } from './access-log-pipe.js';
+import { MASTER_SOCKET } from './config.js';
+
+/** HAProxy's own messages, beside its configuration. */
+export const MESSAGES_FILE = 'haproxy.log';
+
+/** Throws with HAProxy's complaint unless it accepts the configuration in `configPath`. */
+export async function checkConfigFile(haproxyPath: string, configPath: string): Promise<void> {
+  try {
+    await promisify(execFile)(haproxyPath, ['-c', '-q', '-f', configPath], { timeout: 30_000, env: {} });
+  } catch (error) {
+    // An execFile error carries what the program wrote.
+    const complaint = error instanceof Error && 'stderr' in error ? String(error.stderr).slice(-2000) : '';
+    throw new Error(`HAProxy refuses the configuration: ${complaint}`, { cause: error });
+  }
+}
+
+/** Starts a master with its worker, and does not wait for it. Its standard output is the access log's pipe. */
+export async function spawnHaproxy(options: {
+  haproxyPath: string;
+  configPath: string;
+  accessLogPath: string;
+}): Promise<void> {
+  const dir = dirname(options.configPath);
+  const messages = openSync(join(dir, MESSAGES_FILE), 'a', 0o600);
+  const accessLog = await openAccessLogPipe(options.accessLogPath);
+  try {
+    const socket = `${join(dir, MASTER_SOCKET)},mode,600`;
+    const args = ['-W', '-S', socket, '-p', join(dir, 'haproxy.pid'), '-f', options.configPath];
+    const child = spawn(options.haproxyPath, args, {
+      cwd: dir,
+      env: {},
+      detached: true,
+      stdio: ['ignore', accessLog, messages],
+    });
+    await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+    child.unref();
+  } finally {
+    closeSync(accessLog);
+    closeSync(messages);
+  }
+}
+
+/** The ids of all HAProxy processes, masters and workers, that were started with this configuration file. */
+export async function findHaproxy(configPath: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name)).map(Number);
+  const ours = await Promise.all(pids.map((pid) => isHaproxy(pid, configPath)));
+  return pids.filter((_, index) => ours[index]);
+}
+
+/** Whether `pid` is a living HAProxy with this configuration file (a zombie has no command line). */
+export async function isHaproxy(pid: number, configPath: string): Promise<boolean> {
+  try {
+    const args = (await readFile(`/proc/${pid}/cmdline`, 'latin1')).split('\0');
+    return basename(args[0] ?? '') === 'haproxy' && args[args.indexOf('-f') + 1] === configPath;
+  } catch {
+    // It ended meanwhile.
+    return false;
+  }
+}
+
+/** Ends all HAProxy processes of this configuration file: asked first, killed after `graceMs`. */
+export async function endHaproxy(configPath: string, graceMs: number): Promise<void> {
+  for (const [signal, waitMs] of [
+    ['SIGTERM', graceMs],
+    ['SIGKILL', 5000],
+  ] as const) {
+    for (const pid of await findHaproxy(configPath)) sendSignal(pid, signal);
+    const isGone = await until(waitMs, async () => (await findHaproxy(configPath)).length === 0);
+    if (isGone) return;
+  }
+  throw new Error('HAProxy could not be ended');
+}
+
+/** Asks `isDone` every 20 ms, for at most `timeoutMs`; says whether it came true. */
+export async function until(timeoutMs: number, isDone: () => Promise<boolean>): Promise<boolean> {
+  if (await isDone()) return true;
+  let left = Math.ceil(timeoutMs / 20);
+  for await (const _ of setInterval(20)) {
+    if (await isDone()) return true;
+    left -= 1;
+    if (left <= 0) return false;
+  }
+  return false;
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended meanwhile.
+  }
+}

@@ -1,0 +1,328 @@
+// The way out to HAProxy. In: the state that should be routed, again and again, whole. Out: a HAProxy that routes so,
+// without a lost request. HAProxy is a process group of its own: it is adopted when it runs, started when it does not,
+// and goes on when the daemon ends. What it routes is asked of it each time, never remembered; the files beside it
+// always say the same, so that a reload or a restart forgets nothing.
+
+import { mkdir, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setInterval } from 'node:timers/promises';
+import type { Logger } from '../log.js';
+import {
+  backendName,
+  CONFIG_FILE,
+  MASTER_SOCKET,
+  type RenderedRouter,
+  type RouterSettings,
+  renderRouter,
+} from './config.js';
+import {
+  checkConfigFile,
+  endHaproxy,
+  findHaproxy,
+  isHaproxy,
+  MESSAGES_FILE,
+  spawnHaproxy,
+  until,
+} from './haproxy-process.js';
+import { checkAppId, checkServerName, type RouterState } from './router-state.js';
+import { askReload, type HaproxyProcesses, showProcesses, withWorker } from './runtime-api.js';
+import { needsReload, planWorker } from './worker-plan.js';
+import { readDroppedLogs, readSessions, readTables } from './worker-tables.js';
+
+/** The platform's HTTP router. */
+export interface Router {
+  /** Adopts the HAProxy that runs, or starts one; then keeps it running until the router's signal aborts. */
+  start(): Promise<void>;
+  /**
+   * Makes HAProxy route `state`; resolves when it does. Safe to call at any time: calls run one after the other, and
+   * those that wait are answered together by the newest state. Throws when a value is not fit for HAProxy (nothing of
+   * the state is applied) or HAProxy can't be brought there.
+   */
+  apply(state: RouterState): Promise<void>;
+  /** Requests and tunnels on a server now, with those queued for it; idle connections do not count. */
+  sessions(appId: string, serverName: string): Promise<number>;
+  /** Ends HAProxy. For uninstalling, and tests. */
+  stop(): Promise<void>;
+}
+
+/** What a router is made of. */
+export interface RouterOptions extends RouterSettings {
+  readonly haproxyPath: string;
+  /** The named pipe that HAProxy writes its access log to. */
+  readonly accessLogPath: string;
+  readonly log: Logger;
+  /** Aborted when the daemon ends: HAProxy runs on, unwatched. */
+  readonly signal: AbortSignal;
+}
+
+const WATCH_INTERVAL_MS = 250;
+const HOUSEKEEPING_EVERY = 40;
+const START_TIMEOUT_MS = 10_000;
+const MESSAGES_LIMIT_BYTES = 5 * 1024 * 1024;
+
+/** Makes a router over the HAProxy of `options.dir`. Nothing happens before `start`. */
+export function createRouter(options: RouterOptions): Router {
+  return new HaproxyRouter(options);
+}
+
+class HaproxyRouter implements Router {
+  readonly #options: RouterOptions;
+  readonly #configPath: string;
+  readonly #masterSocket: string;
+  readonly #stopped = new AbortController();
+  /** The newest wish, kept for a restart of HAProxy. */
+  #wanted: RenderedRouter;
+  #queue: Promise<unknown> = Promise.resolve();
+  #waitingApply: Promise<void> | undefined;
+  #masterPid: number | undefined;
+  /** Some server could not be deleted yet, because a connection to it is left. */
+  #hasLeftovers = false;
+  readonly #written = new Map<string, string>();
+  #droppedLogs = new Map<number, number>();
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    this.#configPath = join(options.dir, CONFIG_FILE);
+    this.#masterSocket = join(options.dir, MASTER_SOCKET);
+    this.#wanted = renderRouter(options, undefined);
+  }
+
+  async start(): Promise<void> {
+    await this.#exclusively(async () => {
+      const running = await this.#findProcesses();
+      if (running === undefined) await this.#startFresh();
+      else this.#options.log.info({ pid: running.master }, 'router adopted');
+    });
+    this.#watch(AbortSignal.any([this.#options.signal, this.#stopped.signal])).catch((err: unknown) => {
+      this.#options.log.error({ err }, 'router is not watched any more');
+    });
+  }
+
+  apply(state: RouterState): Promise<void> {
+    try {
+      this.#wanted = renderRouter(this.#options, state);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#waitingApply ??= this.#exclusively(async () => {
+      this.#waitingApply = undefined;
+      await this.#converge(this.#wanted);
+    });
+    return this.#waitingApply;
+  }
+
+  async sessions(appId: string, serverName: string): Promise<number> {
+    const backend = backendName(checkAppId(appId));
+    checkServerName(serverName);
+    const processes = await this.#findProcesses();
+    let sum = 0;
+    for (const pid of allWorkers(processes)) {
+      sum += await this.#unlessEnded(pid, 0, () =>
+        withWorker(this.#masterSocket, pid, (ask) => readSessions(ask, backend, serverName)),
+      );
+    }
+    return sum;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#exclusively(() => endHaproxy(this.#configPath, 2000));
+  }
+
+  #exclusively<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(run);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async #converge(wanted: RenderedRouter): Promise<void> {
+    const processes = await this.#findProcesses();
+    const worker = processes?.worker;
+    if (worker === undefined) return this.#startFresh();
+    const tables = await withWorker(this.#masterSocket, worker, (ask) => readTables(ask, this.#options.dir));
+    if (needsReload(tables, wanted)) {
+      await this.#reload(wanted, worker);
+    } else {
+      await this.#writeFiles(wanted, { isChecked: false });
+      if (!(await this.#bring(worker, wanted))) {
+        this.#options.log.warn('router refused a change while running: reloading it');
+        await this.#reload(wanted, worker);
+      }
+    }
+    await this.#bringOldWorkers(wanted);
+  }
+
+  /** Brings a worker to `wanted` by the runtime API; false when it did not get there. */
+  async #bring(pid: number, wanted: RenderedRouter): Promise<boolean> {
+    const { dir, log } = this.#options;
+    return withWorker(this.#masterSocket, pid, async (ask) => {
+      const plan = planWorker(await readTables(ask, dir), wanted, dir);
+      for (const command of [...plan.changes, ...plan.deletions]) {
+        const reply = await ask(command);
+        if (reply.trim() !== '') log.debug({ command, reply }, 'router runtime command');
+      }
+      if (plan.changes.length === 0 && plan.deletions.length === 0) return true;
+      const rest = planWorker(await readTables(ask, dir), wanted, dir);
+      if (rest.deletions.length > 0) this.#hasLeftovers = true;
+      if (rest.changes.length > 0)
+        log.warn({ commands: rest.changes.slice(0, 10) }, 'router commands had no effect');
+      return rest.changes.length === 0;
+    });
+  }
+
+  /**
+   * An old worker answers what was under way at a reload, and one more request on each idle connection. It must not
+   * send that to an address that belongs to another app by now: one that can't be told so is ended.
+   */
+  async #bringOldWorkers(wanted: RenderedRouter): Promise<void> {
+    const processes = await this.#findProcesses();
+    for (const pid of processes?.oldWorkers ?? []) {
+      const isRight = await this.#unlessEnded(pid, true, () => this.#bring(pid, wanted)).catch(
+        (err: unknown) => {
+          this.#options.log.warn({ err, pid }, 'old router worker does not answer');
+          return false;
+        },
+      );
+      if (!isRight && (await isHaproxy(pid, this.#configPath))) process.kill(pid, 'SIGTERM');
+    }
+  }
+
+  async #reload(wanted: RenderedRouter, previous: number): Promise<void> {
+    await this.#writeFiles(wanted, { isChecked: true });
+    await askReload(this.#masterSocket);
+    await this.#waitForWorker(wanted, previous);
+    this.#options.log.info({ backends: wanted.backends.size }, 'router reloaded');
+  }
+
+  async #startFresh(): Promise<void> {
+    const wanted = this.#wanted;
+    const { dir, haproxyPath, accessLogPath, log } = this.#options;
+    // Workers without a master would go on with what they knew.
+    await endHaproxy(this.#configPath, 1000);
+    await mkdir(join(dir, 'errors'), { recursive: true, mode: 0o700 });
+    this.#written.clear();
+    await this.#writeFiles(wanted, { isChecked: true });
+    await spawnHaproxy({ haproxyPath, configPath: this.#configPath, accessLogPath });
+    await this.#waitForWorker(wanted, undefined);
+    log.info({ pid: this.#masterPid, backends: wanted.backends.size }, 'router started');
+  }
+
+  async #waitForWorker(wanted: RenderedRouter, previous: number | undefined): Promise<void> {
+    const isUp = await until(START_TIMEOUT_MS, async () => {
+      try {
+        const processes = await showProcesses(this.#masterSocket);
+        const { worker } = processes;
+        if (worker === undefined || worker === previous) return false;
+        const tables = await withWorker(this.#masterSocket, worker, (ask) =>
+          readTables(ask, this.#options.dir),
+        );
+        this.#masterPid = processes.master;
+        return tables.fingerprint === wanted.fingerprint;
+      } catch {
+        // The master's socket is away for a moment while it starts a worker.
+        return false;
+      }
+    });
+    if (!isUp) throw new Error(`HAProxy did not start; see ${join(this.#options.dir, MESSAGES_FILE)}`);
+  }
+
+  /** The running HAProxy, or undefined when there is none. Waits out the moment of a reload. */
+  async #findProcesses(): Promise<HaproxyProcesses | undefined> {
+    let processes: HaproxyProcesses | undefined;
+    await until(START_TIMEOUT_MS, async () => {
+      try {
+        processes = await showProcesses(this.#masterSocket);
+        return processes.worker !== undefined;
+      } catch {
+        const master = this.#masterPid;
+        if (master !== undefined) return !(await isHaproxy(master, this.#configPath));
+        return (await findHaproxy(this.#configPath)).length === 0;
+      }
+    });
+    this.#masterPid = processes?.master;
+    return processes;
+  }
+
+  async #unlessEnded<T>(pid: number, instead: T, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (!(await isHaproxy(pid, this.#configPath))) return instead;
+      throw error;
+    }
+  }
+
+  async #writeFiles(wanted: RenderedRouter, options: { isChecked: boolean }): Promise<void> {
+    const { dir, haproxyPath } = this.#options;
+    for (const { file, content } of wanted.files) await this.#writeFile(join(dir, file), content);
+    const draft = `${this.#configPath}.new`;
+    await writeFile(draft, wanted.config, { mode: 0o600 });
+    if (options.isChecked) await checkConfigFile(haproxyPath, draft);
+    await rename(draft, this.#configPath);
+  }
+
+  async #writeFile(path: string, content: string): Promise<void> {
+    if (this.#written.get(path) === content) return;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(`${path}.new`, content, { mode: 0o600 });
+    await rename(`${path}.new`, path);
+    this.#written.set(path, content);
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    let round = 0;
+    try {
+      for await (const _ of setInterval(WATCH_INTERVAL_MS, undefined, { signal })) {
+        round += 1;
+        try {
+          await this.#watchOnce(round % HOUSEKEEPING_EVERY === 0, signal);
+        } catch (err) {
+          this.#options.log.error({ err }, 'router could not be looked after');
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #watchOnce(isHousekeeping: boolean, signal: AbortSignal): Promise<void> {
+    const master = this.#masterPid;
+    if (master === undefined || !(await isHaproxy(master, this.#configPath))) {
+      await this.#exclusively(async () => {
+        if (signal.aborted || (await this.#findProcesses()) !== undefined) return;
+        this.#options.log.error('router was gone: starting it again');
+        await this.#startFresh();
+      });
+      return;
+    }
+    if (this.#hasLeftovers) {
+      await this.#exclusively(async () => {
+        this.#hasLeftovers = false;
+        if (!signal.aborted) await this.#converge(this.#wanted);
+      });
+    }
+    if (isHousekeeping) await this.#exclusively(() => this.#keepHouse());
+  }
+
+  async #keepHouse(): Promise<void> {
+    const processes = await this.#findProcesses();
+    const droppedLogs = new Map<number, number>();
+    for (const pid of allWorkers(processes)) {
+      const count = await this.#unlessEnded(pid, 0, () =>
+        withWorker(this.#masterSocket, pid, readDroppedLogs),
+      );
+      const more = count - (this.#droppedLogs.get(pid) ?? 0);
+      if (more > 0) this.#options.log.warn({ count: more }, 'access log lines were dropped');
+      droppedLogs.set(pid, count);
+    }
+    this.#droppedLogs = droppedLogs;
+    const messages = join(this.#options.dir, MESSAGES_FILE);
+    // HAProxy appends, so that it goes on at the new end.
+    if ((await stat(messages)).size > MESSAGES_LIMIT_BYTES) await truncate(messages, 0);
+  }
+}
+
+function allWorkers(processes: HaproxyProcesses | undefined): number[] {
+  if (processes === undefined) return [];
+  return [...(processes.worker === undefined ? [] : [processes.worker]), ...processes.oldWorkers];
+}

@@ -1,0 +1,82 @@
+// Reads a worker's tables and sessions with the runtime API.
+
+import { join } from 'node:path';
+import { HOSTS_MAP, MODES_MAP } from './config.js';
+import type { Ask } from './runtime-api.js';
+import type { WorkerServer, WorkerTables } from './worker-plan.js';
+
+/** What the worker behind `ask` routes now. */
+export async function readTables(ask: Ask, dir: string): Promise<WorkerTables> {
+  const info = await ask('show info');
+  const backends = new Map<string, WorkerServer[]>();
+  for (const name of (await ask('show backend')).split('\n')) {
+    if (name.startsWith('app-')) backends.set(name, []);
+  }
+  for (const [backend, server] of parseServersState(await ask('show servers state'))) {
+    backends.get(backend)?.push(server);
+  }
+  return {
+    fingerprint: /^description: paas-([0-9a-f]+)$/m.exec(info)?.[1] ?? '',
+    backends,
+    hosts: parseMap(await ask(`show map ${join(dir, HOSTS_MAP)}`)),
+    modes: parseMap(await ask(`show map ${join(dir, MODES_MAP)}`)),
+  };
+}
+
+/** How many access-log lines the worker could not write since it started. */
+export async function readDroppedLogs(ask: Ask): Promise<number> {
+  return Number(/^DroppedLogs: (\d+)$/m.exec(await ask('show info'))?.[1] ?? 0);
+}
+
+/** Requests and tunnels that the worker has on a server now, with those that wait for it. */
+export async function readSessions(ask: Ask, backend: string, server: string): Promise<number> {
+  return parseSessions(await ask(`show stat ${backend} 4 -1`), server);
+}
+
+/** Reads `show servers state`: pairs of backend name and server. */
+export function parseServersState(reply: string): [backend: string, server: WorkerServer][] {
+  const lines = reply.split('\n').map((line) => line.trim());
+  const names =
+    lines
+      .find((line) => line.startsWith('# '))
+      ?.slice(2)
+      .split(' ') ?? [];
+  const column = (row: readonly string[], name: string) => row[names.indexOf(name)] ?? '';
+  return lines
+    .filter((line) => /^\d+ /.test(line))
+    .map((line) => line.split(' '))
+    .map((row) => [
+      column(row, 'be_name'),
+      {
+        name: column(row, 'srv_name'),
+        ip: column(row, 'srv_addr'),
+        port: Number(column(row, 'srv_port')),
+        state: adminState(Number(column(row, 'srv_admin_state'))),
+      },
+    ]);
+}
+
+/** Reads `show map`: an address, a key and a value a line. */
+export function parseMap(reply: string): Map<string, string> {
+  const map = new Map<string, string>();
+  for (const line of reply.split('\n')) {
+    const [, key, value] = /^0x[0-9a-f]+ (\S+) (\S+)$/.exec(line) ?? [];
+    if (key !== undefined && value !== undefined) map.set(key, value);
+  }
+  return map;
+}
+
+/** Reads `show stat`: current plus queued sessions of `server`, 0 if it is not there. */
+export function parseSessions(reply: string, server: string): number {
+  const rows = reply.split('\n').map((line) => line.replace(/^# /, '').split(','));
+  const names = rows.find((row) => row[0] === 'pxname') ?? [];
+  const row = rows.find((each) => each[names.indexOf('svname')] === server);
+  if (row === undefined) return 0;
+  return Number(row[names.indexOf('scur')]) + Number(row[names.indexOf('qcur')]);
+}
+
+/** Bits of srv_admin_state. https://docs.haproxy.org/2.6/management.html#show%20servers%20state */
+function adminState(bits: number): WorkerServer['state'] {
+  if ((bits & 0x23) !== 0) return 'maintenance';
+  return (bits & 0x18) === 0 ? 'ready' : 'draining';
+}
