@@ -15,6 +15,8 @@ export interface Container {
   readonly state: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
   /** Its address on our dyno network; undefined when it has none. */
   readonly ip: string | undefined;
+  /** Program and arguments in one line, as the engine lists it. */
+  readonly command: string;
   /** Epoch ms. */
   readonly createdAt: number;
 }

@@ -1,0 +1,235 @@
+// One-off dynos (`paas run`): a process of the current release, with the streams of whoever started it.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../db/database.js';
+import { LABEL, oneOffSpec } from '../engine/container-spec.js';
+import type { Attachment, Container, Engine } from '../engine/engine.js';
+import { PaasError } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { App } from '../platform/apps.js';
+import { currentRelease, getReleaseConfig } from '../platform/releases.js';
+import { DEFAULT_SIZE, parseSize } from '../platform/sizes.js';
+import type { Dyno } from './dyno.js';
+import type { DynoLog } from './dyno-log.js';
+import { commandFor, dynoEnvironment } from './environment.js';
+
+export interface OneOffRequest {
+  readonly app: App;
+  /** A string goes through the shell, a list is program and arguments. */
+  readonly command: string | readonly string[];
+  /** Added to the config vars of the release. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly tty: boolean;
+  readonly size?: string | undefined;
+  /** Whether a client gets its streams; it ends with the client then. */
+  readonly attach: boolean;
+}
+
+/** A one-off dyno that exists; `start` begins it, so that nothing it prints is missed. */
+export interface OneOff {
+  readonly dyno: Dyno;
+  /** Undefined for a detached one, whose output is in the log. */
+  readonly attachment: Attachment | undefined;
+  start(): Promise<void>;
+  resize(size: { columns: number; rows: number }): Promise<void>;
+  signal(name: NodeJS.Signals): Promise<void>;
+  /** Resolves when it has ended and its container is gone. */
+  wait(): Promise<{ exitCode: number }>;
+  /** SIGHUP, then SIGKILL after some seconds: its client is gone. */
+  stop(): Promise<void>;
+}
+
+export interface OneOffs {
+  /** Creates a one-off dyno. Throws `invalid_params` when no code was deployed, `rate_limit` when too many run. */
+  create(request: OneOffRequest): Promise<OneOff>;
+  list(app: App): Promise<Dyno[]>;
+  /** Kills one by its name (`run.1234`). Throws `not_found`. */
+  kill(app: App, name: string): Promise<void>;
+  /** At start of the daemon: ends those whose client was connected to an earlier one, removes those that ended. */
+  adopt(): Promise<void>;
+}
+
+export interface OneOffDeps {
+  readonly db: Database;
+  readonly engine: Engine;
+  readonly dynoLog: DynoLog;
+  readonly log: Logger;
+  readonly settings: { readonly instance: string; readonly network: string };
+  readonly newSuffix: () => string;
+  readonly newRunNumber: () => number;
+  readonly signal: AbortSignal;
+}
+
+const MAX_PER_APP = 20;
+const HANG_UP_GRACE_MS = 5000;
+
+export function createOneOffs(deps: OneOffDeps): OneOffs {
+  const { engine } = deps;
+
+  async function containersOf(app: App): Promise<Container[]> {
+    const containers = await engine.listContainers();
+    return containers.filter(
+      ({ labels }) => labels[LABEL.role] === 'one-off' && labels[LABEL.app] === app.id,
+    );
+  }
+
+  return {
+    create: (request) => createOneOff(deps, request, async () => (await containersOf(request.app)).length),
+    list: async (app) => (await containersOf(app)).map((container) => present(deps, app, container)),
+    async kill(app, name) {
+      const container = (await containersOf(app)).find(({ labels }) => nameOf(labels) === name);
+      if (container === undefined) {
+        throw new PaasError('not_found', `Couldn't find the dyno ${name} of ${app.name}.`, {
+          hint: `See its dynos with: paas ps -a ${app.name}`,
+        });
+      }
+      await engine.stopContainer(container.id, { graceMs: HANG_UP_GRACE_MS });
+    },
+    async adopt() {
+      for (const container of await engine.listContainers()) {
+        if (container.labels[LABEL.role] !== 'one-off') continue;
+        const isAttached = container.labels[LABEL.attached] === 'yes';
+        if (isAttached || container.state !== 'running') await engine.removeContainer(container.id);
+        else removeAtEnd(deps, container.id, container.labels[LABEL.app] ?? '', nameOf(container.labels));
+      }
+    },
+  };
+}
+
+async function createOneOff(
+  deps: OneOffDeps,
+  request: OneOffRequest,
+  countRunning: () => Promise<number>,
+): Promise<OneOff> {
+  const { app } = request;
+  const release = currentRelease(deps.db, app.id);
+  if (release?.image === undefined) {
+    throw new PaasError('invalid_params', `${app.name} has no code to run yet.`, {
+      hint: 'Deploy first: git push paas main',
+    });
+  }
+  if ((await countRunning()) >= MAX_PER_APP) {
+    throw new PaasError('rate_limit', `${app.name} has ${MAX_PER_APP} one-off dynos already.`, {
+      hint: `End some of them; see: paas ps -a ${app.name}`,
+      retryAfterSeconds: 30,
+    });
+  }
+  const { size, memoryBytes } = parseSize(request.size ?? DEFAULT_SIZE);
+  const image = await deps.engine.inspectImage(release.image);
+  const number = deps.newRunNumber();
+  const name = `run.${number}`;
+  const config = { ...getReleaseConfig(deps.db, release.id), ...request.env };
+  const containerId = await deps.engine.createContainer(
+    oneOffSpec({
+      instance: deps.settings.instance,
+      app: { id: app.id, name: app.name },
+      suffix: deps.newSuffix(),
+      image: image.id,
+      release: release.version,
+      type: 'run',
+      number,
+      imageUser: image.user,
+      ...commandFor(request.command, image),
+      env: dynoEnvironment({ app, release, config, dyno: name, hasPort: true }),
+      memoryBytes,
+      network: { name: deps.settings.network, ip: undefined },
+      tty: request.tty,
+      openStdin: request.attach,
+      attached: request.attach,
+    }),
+  );
+  const command = typeof request.command === 'string' ? request.command : request.command.join(' ');
+  const dyno: Dyno = {
+    name,
+    type: 'run',
+    number,
+    state: 'starting',
+    releaseVersion: release.version,
+    releaseId: release.id,
+    command,
+    size,
+    updatedAt: deps.db.now(),
+    containerId,
+    ip: undefined,
+  };
+  return openOneOff(deps, { app, dyno, containerId, request });
+}
+
+async function openOneOff(
+  deps: OneOffDeps,
+  options: { app: App; dyno: Dyno; containerId: string; request: OneOffRequest },
+): Promise<OneOff> {
+  const { app, dyno, containerId, request } = options;
+  const { engine, dynoLog } = deps;
+  // The client of an attached one gets its output; a detached one has only the log.
+  const attachment = request.attach
+    ? await engine.attach(containerId, { tty: request.tty, stdin: true })
+    : undefined;
+  if (!request.attach) {
+    await dynoLog.attach({ containerId, appId: app.id, process: dyno.name, tty: request.tty });
+  }
+  return {
+    dyno,
+    attachment,
+    async start() {
+      dynoLog.platform(app.id, dyno.name, `Starting process with command \`${dyno.command}\``);
+      await engine.startContainer(containerId);
+      dynoLog.platform(app.id, dyno.name, 'State changed from starting to up');
+      if (!request.attach) removeAtEnd(deps, containerId, app.id, dyno.name);
+    },
+    resize: (size) => engine.resizeTty(containerId, size),
+    signal: (signal) => engine.signalContainer(containerId, signal),
+    wait: () => waitAndRemove(deps, containerId, app.id, dyno.name),
+    async stop() {
+      await engine.signalContainer(containerId, 'SIGHUP');
+      await engine.stopContainer(containerId, { graceMs: HANG_UP_GRACE_MS });
+      await engine.removeContainer(containerId);
+    },
+  };
+}
+
+async function waitAndRemove(
+  deps: OneOffDeps,
+  containerId: string,
+  appId: string,
+  name: string,
+): Promise<{ exitCode: number }> {
+  const { exitCode } = await deps.engine.waitContainer(containerId, { signal: deps.signal });
+  deps.dynoLog.platform(appId, name, `Process exited with status ${exitCode}`);
+  deps.dynoLog.platform(appId, name, 'State changed from up to complete');
+  // The engine delivers the last output after the end; removal would cut it off.
+  await sleep(LAST_OUTPUT_MS, undefined, { signal: deps.signal }).catch(() => undefined);
+  await deps.engine.removeContainer(containerId);
+  return { exitCode };
+}
+
+const LAST_OUTPUT_MS = 50;
+
+function removeAtEnd(deps: OneOffDeps, containerId: string, appId: string, name: string): void {
+  waitAndRemove(deps, containerId, appId, name).catch((error: unknown) => {
+    if (!deps.signal.aborted)
+      deps.log.warn({ err: error }, 'a one-off dyno could not be followed to its end');
+  });
+}
+
+function nameOf(labels: Readonly<Record<string, string>>): string {
+  return `${labels[LABEL.type]}.${labels[LABEL.number]}`;
+}
+
+function present(deps: OneOffDeps, app: App, container: Container): Dyno {
+  const { labels } = container;
+  const version = Number(labels[LABEL.release]);
+  return {
+    name: nameOf(labels),
+    type: labels[LABEL.type] ?? 'run',
+    number: Number(labels[LABEL.number]),
+    state: container.state === 'running' ? 'up' : container.state === 'created' ? 'starting' : 'down',
+    releaseVersion: version,
+    releaseId: currentRelease(deps.db, app.id)?.id,
+    command: container.command,
+    size: `${Math.round(Number(labels[LABEL.memory]) / 1024 ** 2)}M`,
+    updatedAt: container.createdAt,
+    containerId: container.id,
+    ip: container.ip,
+  };
+}

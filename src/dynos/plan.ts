@@ -1,0 +1,168 @@
+// What the loop should do about one app now. Pure: from what is wished and what runs to a list of actions.
+
+import type { AppId } from '../ids.js';
+import type { DynoCrashes, DynoWish } from '../platform/dyno-wishes.js';
+import type { FormationEntry } from '../platform/formation.js';
+import { crashDelayMs } from './crash-backoff.js';
+import type { DynoContainer } from './dyno.js';
+
+/** One thing to do; all actions of a plan can be carried out at the same time. */
+export type Action =
+  /** Start a new container for this slot of the formation. */
+  | { readonly kind: 'start'; readonly slot: Slot }
+  /** Take requests away from a container, stop and remove it. */
+  | { readonly kind: 'stop'; readonly container: DynoContainer; readonly why: StopReason }
+  /** A container ended by itself: say so, count it, remove it. */
+  | { readonly kind: 'bury'; readonly container: DynoContainer; readonly isCurrent: boolean };
+
+export type StopReason = 'replaced' | 'scaled-down' | 'stopped-by-user' | 'surplus';
+
+export interface Slot {
+  readonly appId: AppId;
+  readonly type: string;
+  readonly number: number;
+  readonly releaseVersion: number;
+  readonly memoryBytes: number;
+}
+
+/** What the plan is made from. */
+export interface AppState {
+  readonly appId: AppId;
+  /** The current release; undefined or without an image: nothing runs. */
+  readonly releaseVersion: number | undefined;
+  readonly formation: readonly FormationEntry[];
+  readonly wishes: readonly DynoWish[];
+  readonly crashes: readonly DynoCrashes[];
+  readonly containers: readonly DynoContainer[];
+  /** Slots (as `slotKey`) whose container is being created right now. */
+  readonly starting: ReadonlySet<string>;
+  readonly nowMs: number;
+  readonly coolOffMs: number;
+}
+
+/** The plan, and when to look again although nothing happens (epoch ms; undefined: no need). */
+export interface Plan {
+  readonly actions: readonly Action[];
+  readonly nextLookAt: number | undefined;
+}
+
+/**
+ * web: the new container is up before the old one is stopped. Other types, which may not tolerate two of a kind:
+ * old ones are stopped first, once every web dyno of the new release is up, so that a release whose web process does
+ * not come up leaves the whole old one running.
+ */
+export function planApp(state: AppState): Plan {
+  const actions: Action[] = [];
+  const waits: number[] = [];
+  const live = state.containers.filter((container) => container.isRunning);
+  for (const container of state.containers) {
+    if (container.isRunning || container.phase === 'stopping') continue;
+    actions.push({ kind: 'bury', container, isCurrent: container.releaseVersion === state.releaseVersion });
+  }
+  const slots = wantedSlots(state);
+  const wanted = new Set(slots.map(placeKey));
+  for (const container of live) {
+    if (container.phase === 'stopping' || wanted.has(placeKey(container))) continue;
+    actions.push({ kind: 'stop', container, why: stopReason(state, container) });
+  }
+  const webIsUp = slots.every(
+    (slot) => slot.type !== 'web' || live.some((c) => fits(c, slot, state) && c.phase === 'up'),
+  );
+  for (const slot of slots) {
+    const here = live.filter((container) => placeKey(container) === placeKey(slot));
+    planSlot({ slot, here, state, mayReplaceOthers: webIsUp, actions, waits });
+  }
+  return { actions, nextLookAt: waits.length === 0 ? undefined : Math.min(...waits) };
+}
+
+/** Names a slot at one release: what is being started. */
+export function slotKey(slot: Slot): string {
+  return `${placeKey(slot)}@${slot.releaseVersion}`;
+}
+
+interface SlotPlan {
+  readonly slot: Slot;
+  /** Running containers in the slot's place. */
+  readonly here: readonly DynoContainer[];
+  readonly state: AppState;
+  readonly mayReplaceOthers: boolean;
+  readonly actions: Action[];
+  readonly waits: number[];
+}
+
+function planSlot(plan: SlotPlan): void {
+  const { slot, here, state } = plan;
+  const active = here.filter((container) => container.phase !== 'stopping');
+  const right = active.filter((container) => fits(container, slot, state));
+  const best = right.find((container) => container.phase === 'up') ?? right[0];
+  stopOthers(plan, active, best);
+  if (best === undefined && mayStart(plan)) {
+    const readyAt = nextTry(slot, state);
+    if (readyAt <= state.nowMs) plan.actions.push({ kind: 'start', slot });
+    else plan.waits.push(readyAt);
+  }
+}
+
+/** Stops second copies of the right container, and wrong ones as soon as the order of replacement lets it. */
+function stopOthers(plan: SlotPlan, active: readonly DynoContainer[], best: DynoContainer | undefined): void {
+  const isRoutedType = plan.slot.type === 'web';
+  const mayStopWrong = isRoutedType ? best?.phase === 'up' : plan.mayReplaceOthers || best !== undefined;
+  for (const container of active) {
+    if (container === best) continue;
+    const isRight = fits(container, plan.slot, plan.state);
+    if (isRight || mayStopWrong) {
+      plan.actions.push({ kind: 'stop', container, why: isRight ? 'surplus' : 'replaced' });
+    }
+  }
+}
+
+function mayStart({ slot, here, state }: SlotPlan): boolean {
+  if (state.starting.has(slotKey(slot))) return false;
+  // Its crash must be counted before it is tried again.
+  if (state.containers.some((container) => !container.isRunning && fits(container, slot, state)))
+    return false;
+  // Not web: the place must be empty before its next process starts.
+  return slot.type === 'web' || here.length === 0;
+}
+
+function wantedSlots(state: AppState): Slot[] {
+  const { releaseVersion, appId } = state;
+  if (releaseVersion === undefined) return [];
+  return state.formation.flatMap((entry) =>
+    Array.from({ length: entry.quantity }, (_, index) => ({
+      appId,
+      type: entry.type,
+      number: index + 1,
+      releaseVersion,
+      memoryBytes: entry.memoryBytes,
+    })).filter((slot) => !wishFor(state, slot)?.stopped),
+  );
+}
+
+/** Whether the container is what the slot asks for: this release, this size, and not older than a restart wish. */
+function fits(container: DynoContainer, slot: Slot, state: AppState): boolean {
+  return (
+    placeKey(container) === placeKey(slot) &&
+    container.releaseVersion === slot.releaseVersion &&
+    container.memoryBytes === slot.memoryBytes &&
+    container.startedFor >= (wishFor(state, slot)?.restartAt ?? 0)
+  );
+}
+
+function nextTry(slot: Slot, state: AppState): number {
+  const crashes = state.crashes.find((crash) => placeKey(crash) === placeKey(slot));
+  if (crashes === undefined || crashes.releaseVersion !== slot.releaseVersion) return 0;
+  return crashes.lastAt + crashDelayMs(crashes.count, state.coolOffMs);
+}
+
+function stopReason(state: AppState, container: DynoContainer): StopReason {
+  return wishFor(state, container)?.stopped ? 'stopped-by-user' : 'scaled-down';
+}
+
+function wishFor(state: AppState, place: { type: string; number: number }): DynoWish | undefined {
+  return state.wishes.find((wish) => placeKey(wish) === placeKey(place));
+}
+
+function placeKey(place: { type: string; number: number }): string {
+  return `${place.type}.${place.number}`;
+}

@@ -1,0 +1,297 @@
+// The loop: makes what runs match what is wished, one pass after another. A pass lists our containers once, plans each
+// app, begins the actions without waiting for them, and tells the router. What ends, changes or dies wakes it again.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../db/database.js';
+import { LABEL } from '../engine/container-spec.js';
+import type { Container, Engine } from '../engine/engine.js';
+import { assertNever } from '../errors.js';
+import type { AppId } from '../ids.js';
+import type { Logger } from '../log.js';
+import { type App, getApp, listApps } from '../platform/apps.js';
+import { listDomains } from '../platform/domains.js';
+import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
+import { getFormation } from '../platform/formation.js';
+import { currentRelease, pendingReleases } from '../platform/releases.js';
+import type { Router } from '../router/router.js';
+import type { RoutedApp, RouterState } from '../router/router-state.js';
+import { type DynoContainer, readDynoContainer } from './dyno.js';
+import { isHealthy } from './health.js';
+import type { Lives } from './lives.js';
+import { type Action, type AppState, planApp, type Slot, type StopReason, slotKey } from './plan.js';
+import type { ReleasePhases } from './release-phase.js';
+import { routeApp, WEB_PORT } from './routing.js';
+import { createSemaphore, type Semaphore } from './semaphore.js';
+import { awaitDynoUp, type StartDynoDeps, startDyno } from './start-dyno.js';
+import { buryDyno, stopDyno } from './stop-dyno.js';
+import type { Wakeup } from './wakeup.js';
+
+export interface ReconcileDeps {
+  readonly db: Database;
+  readonly engine: Engine;
+  readonly router: Router;
+  readonly lives: Lives;
+  readonly log: Logger;
+  readonly start: StartDynoDeps;
+  readonly releasePhases: ReleasePhases;
+  readonly wakeup: Wakeup;
+  readonly settings: {
+    readonly domain: string;
+    readonly platform: RouterState['platform'];
+    /** First cool-off of a dyno that crashed twice. */
+    readonly coolOffMs: number;
+  };
+}
+
+export interface Reconciler {
+  /** Runs passes until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Resolves after the next pass that begins from now on, the router included. */
+  nextPass(signal: AbortSignal): Promise<void>;
+  /** The dyno containers as the newest pass saw them. */
+  containersOf(appId: AppId): readonly DynoContainer[];
+}
+
+const RESYNC_MS = 5000;
+const RETRY_MS = 500;
+const MAX_STARTS_AT_ONCE = 10;
+
+export function createReconciler(deps: ReconcileDeps): Reconciler {
+  return new Loop(deps);
+}
+
+class Loop implements Reconciler {
+  readonly #deps: ReconcileDeps;
+  readonly #starts: Semaphore = createSemaphore(MAX_STARTS_AT_ONCE);
+  /** Containers of destroyed apps that are being removed. */
+  readonly #busy = new Set<string>();
+  #byApp = new Map<AppId, DynoContainer[]>();
+  #usedAddresses = new Set<string>();
+  #waiters: (() => void)[] = [];
+  #hasAdopted = false;
+
+  constructor(deps: ReconcileDeps) {
+    this.#deps = deps;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    let nextLookAt: number | undefined;
+    while (!signal.aborted) {
+      const waiters = this.#waiters;
+      this.#waiters = [];
+      try {
+        nextLookAt = await this.#pass(signal);
+        for (const resolve of waiters) resolve();
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#waiters.push(...waiters);
+        this.#deps.log.warn({ err: error }, 'a pass of the loop failed; trying again');
+        await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+        continue;
+      }
+      const untilLook = nextLookAt === undefined ? RESYNC_MS : Math.max(0, nextLookAt - this.#deps.db.now());
+      await this.#deps.wakeup.wait(Math.min(RESYNC_MS, untilLook), signal);
+    }
+  }
+
+  nextPass(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      const onAbort = () => reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#waiters.push(() => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      });
+      this.#deps.wakeup.wake();
+    });
+  }
+
+  containersOf(appId: AppId): readonly DynoContainer[] {
+    return (this.#byApp.get(appId) ?? []).map((container) => ({
+      ...container,
+      phase: this.#deps.lives.get(container.containerId)?.phase ?? container.phase,
+    }));
+  }
+
+  /** One pass; returns when to look again. */
+  async #pass(signal: AbortSignal): Promise<number | undefined> {
+    const { engine, lives, db } = this.#deps;
+    const containers = await engine.listContainers();
+    if (!this.#hasAdopted) await this.#adopt(containers, signal);
+    this.#hasAdopted = true;
+    lives.keepOnly(new Set(containers.map((container) => container.id)));
+    this.#group(containers);
+
+    const apps = listApps(db);
+    const looks: number[] = [];
+    const routes: RoutedApp[] = [];
+    for (const app of apps) {
+      const state = this.#stateOf(app);
+      const plan = planApp(state);
+      for (const action of plan.actions) this.#begin(action, signal);
+      if (plan.nextLookAt !== undefined) looks.push(plan.nextLookAt);
+      for (const release of pendingReleases(db, app.id).slice(0, 1)) {
+        this.#deps.releasePhases.ensure(release, containers);
+      }
+      routes.push(this.#routeOf(app, state));
+    }
+    this.#endStrangers(new Set<string>(apps.map((app) => app.id)), containers, signal);
+    await this.#deps.router.apply({ platform: this.#deps.settings.platform, apps: routes });
+    return looks.length === 0 ? undefined : Math.min(...looks);
+  }
+
+  /** At start: what runs and answers is up; what runs and does not answer yet is still starting. */
+  async #adopt(containers: readonly Container[], signal: AbortSignal): Promise<void> {
+    const { lives, engine, db } = this.#deps;
+    const adopting = containers.map(async (container) => {
+      const dyno = readDynoContainer(container, 'starting');
+      if (dyno === undefined) return;
+      // Created and not started: a daemon ended between the two steps.
+      if (container.state === 'created') return await engine.removeContainer(container.id);
+      if (container.state !== 'running') return;
+      const app = getApp(db, dyno.appId);
+      const check = { ip: dyno.ip ?? '', port: WEB_PORT, path: app?.healthPath };
+      const isUp = dyno.type !== 'web' || (await isHealthy(check));
+      lives.enter(container.id, isUp ? 'up' : 'starting');
+      if (isUp || app === undefined) return;
+      this.#inBackground('check', awaitDynoUp(this.#deps.start, { ...dyno, app, signal }));
+    });
+    await Promise.all(adopting);
+  }
+
+  #group(containers: readonly Container[]): void {
+    this.#byApp = new Map();
+    this.#usedAddresses = new Set();
+    for (const container of containers) {
+      if (container.ip !== undefined) this.#usedAddresses.add(container.ip);
+      const dyno = readDynoContainer(container, this.#deps.lives.get(container.id)?.phase ?? 'starting');
+      if (dyno === undefined) continue;
+      const group = this.#byApp.get(dyno.appId);
+      if (group === undefined) this.#byApp.set(dyno.appId, [dyno]);
+      else group.push(dyno);
+    }
+  }
+
+  #stateOf(app: App): AppState {
+    const { db, lives, settings } = this.#deps;
+    const release = currentRelease(db, app.id);
+    return {
+      appId: app.id,
+      releaseVersion: release?.image === undefined ? undefined : release.version,
+      formation: getFormation(db, app.id),
+      wishes: listDynoWishes(db, app.id),
+      crashes: listCrashes(db, app.id),
+      containers: this.#byApp.get(app.id) ?? [],
+      starting: lives.starting,
+      nowMs: db.now(),
+      coolOffMs: settings.coolOffMs,
+    };
+  }
+
+  #routeOf(app: App, state: AppState): RoutedApp {
+    return routeApp({
+      app,
+      domain: this.#deps.settings.domain,
+      customHosts: listDomains(this.#deps.db, app.id).map((domain) => domain.hostname),
+      hasCode: state.releaseVersion !== undefined,
+      formation: state.formation,
+      containers: this.containersOf(app.id),
+      webCrashed: state.crashes.some(
+        (crash) => crash.type === 'web' && crash.releaseVersion === state.releaseVersion,
+      ),
+    });
+  }
+
+  #begin(action: Action, signal: AbortSignal): void {
+    switch (action.kind) {
+      case 'start':
+        this.#start(action.slot, signal);
+        break;
+      case 'stop':
+        this.#stop(action.container, action.why, signal);
+        break;
+      case 'bury':
+        this.#bury(action.container, action.isCurrent);
+        break;
+      default:
+        assertNever(action);
+    }
+  }
+
+  #start(slot: Slot, signal: AbortSignal): void {
+    this.#deps.lives.starting.add(slotKey(slot));
+    const start = () => startDyno(this.#deps.start, slot, { usedAddresses: this.#usedAddresses, signal });
+    this.#inBackground('start', this.#starts.run(start));
+  }
+
+  #bury(container: DynoContainer, isCurrent: boolean): void {
+    const { lives } = this.#deps;
+    const wasUp = lives.get(container.containerId)?.phase === 'up';
+    if (!lives.enter(container.containerId, 'stopping')) return;
+    const buried = buryDyno(this.#stopDeps(), container, { isCurrent, wasUp });
+    // A burial that failed is tried again: the container counts as unknown until then.
+    this.#inBackground(
+      'bury',
+      buried.catch((error: unknown) => {
+        lives.forget(container.containerId);
+        throw error;
+      }),
+    );
+  }
+
+  #stop(container: DynoContainer, why: StopReason, signal: AbortSignal): void {
+    const { lives } = this.#deps;
+    const wasUp = lives.get(container.containerId)?.phase === 'up';
+    if (!lives.enter(container.containerId, 'stopping')) return;
+    const stopped = stopDyno(this.#stopDeps(), container, { why, wasUp, signal });
+    // A stop that failed is tried again: the container counts as up until then.
+    const retried = stopped.catch((error: unknown) => {
+      lives.forget(container.containerId);
+      if (wasUp) lives.enter(container.containerId, 'up');
+      throw error;
+    });
+    this.#inBackground('stop', retried);
+  }
+
+  /** Containers of apps that are no more. */
+  #endStrangers(appIds: ReadonlySet<string>, containers: readonly Container[], signal: AbortSignal): void {
+    for (const container of containers) {
+      const appId = container.labels[LABEL.app];
+      const role = container.labels[LABEL.role];
+      if (appId === undefined || appIds.has(appId) || this.#busy.has(container.id)) continue;
+      const dyno = readDynoContainer(container, 'up');
+      if (dyno?.isRunning) this.#stop(dyno, 'surplus', signal);
+      else if (role === 'dyno' || role === 'one-off' || role === 'release-phase') {
+        this.#busy.add(container.id);
+        const removed = this.#deps.engine.removeContainer(container.id);
+        this.#inBackground(
+          'remove',
+          removed.finally(() => this.#busy.delete(container.id)),
+        );
+      }
+    }
+  }
+
+  #stopDeps() {
+    const { db, engine, router, lives, start } = this.#deps;
+    return {
+      db,
+      engine,
+      router,
+      lives,
+      dynoLog: start.dynoLog,
+      routed: (signal: AbortSignal) => this.nextPass(signal),
+    };
+  }
+
+  #inBackground(what: string, work: Promise<void>): void {
+    work
+      .catch((error: unknown) => {
+        const isShutdown = error instanceof Error && error.name === 'AbortError';
+        if (!isShutdown) this.#deps.log.warn({ err: error, what }, 'an action of the loop failed');
+      })
+      .finally(() => this.#deps.wakeup.wake())
+      .catch(() => undefined);
+  }
+}

@@ -1,0 +1,172 @@
+// The release phase: the command of process type `release`, run once in the new image with the new config vars before
+// any traffic. Its end decides whether the release may run.
+
+import type { Database } from '../db/database.js';
+import { LABEL, releasePhaseSpec } from '../engine/container-spec.js';
+import type { Container, Engine } from '../engine/engine.js';
+import type { ReleaseId } from '../ids.js';
+import type { Logger } from '../log.js';
+import { getApp } from '../platform/apps.js';
+import { getReleaseConfig, type Release, setReleaseStatus } from '../platform/releases.js';
+import { DEFAULT_SIZE, parseSize } from '../platform/sizes.js';
+import type { Addresses } from './addresses.js';
+import type { DynoLog } from './dyno-log.js';
+import { commandFor, dynoEnvironment } from './environment.js';
+import { createTranscript, type Transcript } from './transcript.js';
+
+export interface ReleasePhases {
+  /** Runs the phase of a pending release, or goes on with the one that runs; returns at once. */
+  ensure(release: Release, containers: readonly Container[]): void;
+  /** What the phase of this release prints, from the start; undefined when none runs here. */
+  output(releaseId: ReleaseId): AsyncIterable<string> | undefined;
+}
+
+export interface ReleasePhaseDeps {
+  readonly db: Database;
+  readonly engine: Engine;
+  readonly dynoLog: DynoLog;
+  readonly addresses: Addresses;
+  readonly log: Logger;
+  readonly settings: { readonly instance: string; readonly network: string };
+  readonly newSuffix: () => string;
+  readonly newRunNumber: () => number;
+  readonly signal: AbortSignal;
+  /** Called when a phase has ended. */
+  readonly onEnd: () => void;
+}
+
+// Heroku's limit (devcenter "release phase"): one hour.
+const TIME_LIMIT_MS = 3_600_000;
+const MAX_OUTPUT_BYTES = 1024 * 1024;
+
+export function createReleasePhases(deps: ReleasePhaseDeps): ReleasePhases {
+  const running = new Map<ReleaseId, Transcript>();
+
+  async function run(
+    release: Release,
+    existing: Container | undefined,
+    transcript: Transcript,
+  ): Promise<void> {
+    try {
+      const exitCode = await runToEnd(deps, release, existing, transcript);
+      const status = exitCode === 0 ? 'succeeded' : 'failed';
+      setReleaseStatus(deps.db, { releaseId: release.id, status, output: transcript.text() });
+    } catch (error) {
+      // Shutting down, or the engine is away: the release stays pending and the phase is found again.
+      if (!deps.signal.aborted)
+        deps.log.error({ err: error, release: release.id }, 'the release phase broke off');
+    } finally {
+      transcript.end();
+      running.delete(release.id);
+      deps.onEnd();
+    }
+  }
+
+  return {
+    output: (releaseId) => running.get(releaseId)?.read(),
+    ensure(release, containers) {
+      if (running.has(release.id)) return;
+      const transcript = createTranscript(MAX_OUTPUT_BYTES);
+      running.set(release.id, transcript);
+      const existing = containers.find(
+        ({ labels }) =>
+          labels[LABEL.role] === 'release-phase' &&
+          labels[LABEL.app] === release.appId &&
+          labels[LABEL.release] === String(release.version),
+      );
+      run(release, existing, transcript).catch((error: unknown) =>
+        deps.log.error({ err: error }, 'release phase'),
+      );
+    },
+  };
+}
+
+/** Resolves to the exit code of the command. */
+async function runToEnd(
+  deps: ReleasePhaseDeps,
+  release: Release,
+  existing: Container | undefined,
+  transcript: Transcript,
+): Promise<number> {
+  // One that was created and never started has run nothing: begin again.
+  if (existing?.state === 'created') await deps.engine.removeContainer(existing.id);
+  const adopted = existing !== undefined && existing.state !== 'created';
+  const containerId = adopted ? existing.id : await createPhase(deps, release);
+  const name = `release.${adopted ? existing.labels[LABEL.number] : (await labelsOf(deps, containerId))[LABEL.number]}`;
+  const copying = copyOutput(deps, containerId, transcript);
+  if (!adopted) await deps.engine.startContainer(containerId);
+  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(TIME_LIMIT_MS)]);
+  let exitCode: number;
+  try {
+    exitCode = (await deps.engine.waitContainer(containerId, { signal })).exitCode;
+  } catch (error) {
+    if (deps.signal.aborted || !signal.aborted) throw error;
+    transcript.write('The release command did not end within one hour and was killed.\n');
+    exitCode = 137;
+  }
+  await copying;
+  deps.dynoLog.platform(release.appId, name, `Process exited with status ${exitCode}`);
+  if (exitCode === 0) deps.dynoLog.platform(release.appId, name, 'State changed from up to complete');
+  else deps.dynoLog.platform(release.appId, name, `Release command failed: v${release.version} does not run`);
+  await deps.engine.removeContainer(containerId);
+  return exitCode;
+}
+
+async function createPhase(deps: ReleasePhaseDeps, release: Release): Promise<string> {
+  const app = getApp(deps.db, release.appId);
+  if (app === undefined || release.image === undefined)
+    throw new Error('nothing to run the release phase with');
+  const image = await deps.engine.inspectImage(release.image);
+  const number = deps.newRunNumber();
+  const name = `release.${number}`;
+  const command = release.processTypes['release'] ?? '';
+  const containerId = await deps.engine.createContainer(
+    releasePhaseSpec({
+      instance: deps.settings.instance,
+      app: { id: app.id, name: app.name },
+      suffix: deps.newSuffix(),
+      image: image.id,
+      release: release.version,
+      type: 'release',
+      number,
+      imageUser: image.user,
+      ...commandFor(command, image),
+      env: dynoEnvironment({
+        app,
+        release,
+        config: getReleaseConfig(deps.db, release.id),
+        dyno: name,
+        hasPort: false,
+      }),
+      memoryBytes: parseSize(DEFAULT_SIZE).memoryBytes,
+      network: { name: deps.settings.network, ip: undefined },
+    }),
+  );
+  await deps.dynoLog.attach({ containerId, appId: app.id, process: name, tty: false });
+  deps.dynoLog.platform(app.id, name, `Starting process with command \`${command}\``);
+  return containerId;
+}
+
+/** Copies what the process prints; a stream that breaks is no reason to fail the release. */
+async function copyOutput(
+  deps: ReleasePhaseDeps,
+  containerId: string,
+  transcript: Transcript,
+): Promise<void> {
+  const attachment = await deps.engine.attach(containerId, { tty: false, stdin: false });
+  const copy = async (stream: AsyncIterable<Buffer>) => {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) transcript.write(decoder.decode(chunk, { stream: true }));
+  };
+  const streams = [attachment.stdout, attachment.stderr].filter((stream) => stream !== undefined);
+  return void Promise.all(streams.map(copy)).catch((error: unknown) => {
+    deps.log.debug({ err: error }, 'the output of a release phase broke off');
+  });
+}
+
+async function labelsOf(
+  deps: ReleasePhaseDeps,
+  containerId: string,
+): Promise<Readonly<Record<string, string>>> {
+  return (await deps.engine.inspectContainer(containerId)).labels;
+}

@@ -1,0 +1,76 @@
+// How a new release comes to run, told to whoever waits for it: the pusher, the uploader.
+
+import type { Database } from '../db/database.js';
+import type { AppId, ReleaseId } from '../ids.js';
+import { listCrashes } from '../platform/dyno-wishes.js';
+import { getFormation } from '../platform/formation.js';
+import { currentRelease, getRelease, type Release } from '../platform/releases.js';
+import { type DynoContainer, dynoName } from './dyno.js';
+
+/** How it ended. Whatever it was, the release exists. */
+export type RolloutOutcome =
+  /** Every wanted dyno of it is up. */
+  | { readonly kind: 'live' }
+  /** Its release command failed: the release before it goes on. */
+  | { readonly kind: 'release-phase-failed' }
+  /** Its dynos do not come up: those of the release before it go on as long as they do. */
+  | { readonly kind: 'unhealthy'; readonly reason: string }
+  /** A newer release took its place before it was live. */
+  | { readonly kind: 'superseded' }
+  /** No dyno is wanted. */
+  | { readonly kind: 'nothing-to-run' };
+
+export interface RolloutDeps {
+  readonly db: Database;
+  readonly nextPass: (signal: AbortSignal) => Promise<void>;
+  readonly containersOf: (appId: AppId) => readonly DynoContainer[];
+  readonly phaseOutput: (releaseId: ReleaseId) => AsyncIterable<string> | undefined;
+}
+
+/** Waits until the release runs or has failed to; yields what its release phase prints. */
+export async function* followRollout(
+  deps: RolloutDeps,
+  release: Release,
+  signal: AbortSignal,
+): AsyncGenerator<string, RolloutOutcome> {
+  let hasShownPhase = false;
+  for (;;) {
+    await deps.nextPass(signal);
+    const output = hasShownPhase ? undefined : deps.phaseOutput(release.id);
+    if (output !== undefined) {
+      hasShownPhase = true;
+      yield* output;
+    }
+    const outcome = judge(deps, release);
+    if (outcome !== undefined) return outcome;
+    // Passes follow each other at once only while something changes.
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+const POLL_MS = 20;
+
+/** The outcome if there is one by now. */
+function judge(deps: RolloutDeps, { id, appId, version }: Release): RolloutOutcome | undefined {
+  const release = getRelease(deps.db, id);
+  if (release === undefined) return { kind: 'superseded' };
+  if (release.status === 'failed') return { kind: 'release-phase-failed' };
+  const current = currentRelease(deps.db, appId);
+  if (current !== undefined && current.version > version) return { kind: 'superseded' };
+  if (release.status === 'pending') return undefined;
+  const wanted = getFormation(deps.db, appId).flatMap(({ type, quantity }) =>
+    Array.from({ length: quantity }, (_, index) => ({ type, number: index + 1 })),
+  );
+  if (wanted.length === 0) return { kind: 'nothing-to-run' };
+  const crash = listCrashes(deps.db, appId).find(
+    (entry) => entry.releaseVersion === version && (entry.count >= 2 || entry.reason.includes('R10')),
+  );
+  if (crash !== undefined) return { kind: 'unhealthy', reason: `${dynoName(crash)}: ${crash.reason}` };
+  const up = new Set(
+    deps
+      .containersOf(appId)
+      .filter((container) => container.phase === 'up' && container.releaseVersion === version)
+      .map(dynoName),
+  );
+  return wanted.every((place) => up.has(dynoName(place))) ? { kind: 'live' } : undefined;
+}

@@ -1,0 +1,191 @@
+// Starts one dyno: container, log streams, process, check. Ends when it is up, or has failed and says why.
+
+import type { Database } from '../db/database.js';
+import { dynoSpec } from '../engine/container-spec.js';
+import type { Engine, ImageDetails } from '../engine/engine.js';
+import { PaasError } from '../errors.js';
+import type { AppId } from '../ids.js';
+import type { Logger } from '../log.js';
+import type { App } from '../platform/apps.js';
+import { getApp } from '../platform/apps.js';
+import { recordCrash } from '../platform/dyno-wishes.js';
+import { findRelease, getReleaseConfig } from '../platform/releases.js';
+import type { Addresses } from './addresses.js';
+import { dynoName } from './dyno.js';
+import type { DynoLog } from './dyno-log.js';
+import { commandFor, dynoEnvironment } from './environment.js';
+import { describeListening, listeningSockets, waitUntilHealthy } from './health.js';
+import type { Lives } from './lives.js';
+import { type Slot, slotKey } from './plan.js';
+import { WEB_PORT } from './routing.js';
+
+export interface StartDynoDeps {
+  readonly db: Database;
+  readonly engine: Engine;
+  readonly dynoLog: DynoLog;
+  readonly lives: Lives;
+  readonly addresses: Addresses;
+  readonly log: Logger;
+  readonly settings: {
+    readonly instance: string;
+    readonly network: string;
+    /** How long a web process may take to open its port. */
+    readonly bootTimeoutMs: number;
+  };
+  /** Makes a name unique: 12 hex digits. */
+  readonly newSuffix: () => string;
+}
+
+/** Starts a container for the slot and waits until it is up or has failed; what happened is in the app's log. */
+export async function startDyno(
+  deps: StartDynoDeps,
+  slot: Slot,
+  options: { usedAddresses: ReadonlySet<string>; signal: AbortSignal },
+): Promise<void> {
+  const app = getApp(deps.db, slot.appId);
+  if (app === undefined) return;
+  let containerId: string | undefined;
+  try {
+    containerId = await createDyno(deps, { app, slot, usedAddresses: options.usedAddresses });
+    await deps.engine.startContainer(containerId);
+  } catch (error) {
+    await giveUp(deps, slot, { containerId, error });
+    return;
+  } finally {
+    deps.lives.starting.delete(slotKey(slot));
+  }
+  await awaitDynoUp(deps, { ...slot, containerId, app, signal: options.signal });
+}
+
+/** Waits for the check of a started container, and says in the app's log how it went. */
+export async function awaitDynoUp(
+  deps: Pick<StartDynoDeps, 'db' | 'engine' | 'dynoLog' | 'lives' | 'log' | 'settings'>,
+  dyno: {
+    appId: AppId;
+    type: string;
+    number: number;
+    releaseVersion: number;
+    containerId: string;
+    app: App;
+    signal: AbortSignal;
+  },
+): Promise<void> {
+  const { containerId } = dyno;
+  if (dyno.type === 'web') {
+    const { ip } = await deps.engine.inspectContainer(containerId);
+    const checking = deps.lives.get(containerId)?.checking.signal ?? dyno.signal;
+    const signal = AbortSignal.any([dyno.signal, checking]);
+    const check = { ip: ip ?? '', port: WEB_PORT, path: dyno.app.healthPath };
+    try {
+      const isUp = await waitUntilHealthy(check, { timeoutMs: deps.settings.bootTimeoutMs, signal });
+      if (!isUp) return await bootTimedOut(deps, dyno);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    }
+  }
+  if (deps.lives.enter(containerId, 'up')) {
+    deps.dynoLog.platform(dyno.appId, dynoName(dyno), 'State changed from starting to up');
+  }
+}
+
+async function createDyno(
+  deps: StartDynoDeps,
+  options: { app: App; slot: Slot; usedAddresses: ReadonlySet<string> },
+): Promise<string> {
+  const { app, slot } = options;
+  const release = findRelease(deps.db, app, String(slot.releaseVersion));
+  const image = await runnableImage(deps.engine, release.image);
+  const command = release.processTypes[slot.type] ?? '';
+  const name = dynoName(slot);
+  const ip = deps.addresses.take(options.usedAddresses);
+  try {
+    const containerId = await deps.engine.createContainer(
+      dynoSpec({
+        instance: deps.settings.instance,
+        app: { id: app.id, name: app.name },
+        suffix: deps.newSuffix(),
+        image: image.id,
+        release: release.version,
+        type: slot.type,
+        number: slot.number,
+        imageUser: image.user,
+        ...commandFor(command, image),
+        env: dynoEnvironment({
+          app,
+          release,
+          config: getReleaseConfig(deps.db, release.id),
+          dyno: name,
+          hasPort: slot.type === 'web',
+        }),
+        memoryBytes: slot.memoryBytes,
+        network: { name: deps.settings.network, ip },
+        startedFor: deps.db.now(),
+      }),
+    );
+    deps.lives.enter(containerId, 'starting');
+    await deps.dynoLog.attach({ containerId, appId: app.id, process: name, tty: false });
+    deps.dynoLog.platform(
+      app.id,
+      name,
+      `Starting process with command \`${command || image.cmd.join(' ')}\``,
+    );
+    return containerId;
+  } finally {
+    deps.addresses.settle(ip);
+  }
+}
+
+async function runnableImage(engine: Engine, image: string | undefined): Promise<ImageDetails> {
+  if (image === undefined) throw new PaasError('not_found', 'The release has no image.');
+  return await engine.inspectImage(image);
+}
+
+/** R10: says what the process did instead of opening its port, then ends it. */
+async function bootTimedOut(
+  deps: Pick<StartDynoDeps, 'db' | 'engine' | 'dynoLog' | 'lives' | 'settings'>,
+  dyno: { appId: AppId; type: string; number: number; releaseVersion: number; containerId: string; app: App },
+): Promise<void> {
+  const { pid } = await deps.engine.inspectContainer(dyno.containerId);
+  const seconds = Math.round(deps.settings.bootTimeoutMs / 1000);
+  const sockets = pid > 0 ? await listeningSockets(pid) : [];
+  const listensRight = sockets.some(
+    (socket) => /^(0\.0\.0\.0|\[::\]):/.test(socket) && socket.endsWith(`:${WEB_PORT}`),
+  );
+  const evidence =
+    listensRight && dyno.app.healthPath !== undefined
+      ? `its health path ${dyno.app.healthPath} did not answer with 2xx or 3xx`
+      : describeListening(sockets, WEB_PORT);
+  const reason = `Error R10 (Boot timeout) -> Web process failed to bind to $PORT within ${seconds} seconds of launch: ${evidence}`;
+  const name = dynoName(dyno);
+  if (!deps.lives.enter(dyno.containerId, 'stopping')) return;
+  deps.dynoLog.platform(dyno.appId, name, reason);
+  recordCrash(deps.db, { ...dyno, reason });
+  deps.dynoLog.platform(dyno.appId, name, 'Stopping process with SIGKILL');
+  await deps.engine.removeContainer(dyno.containerId);
+  deps.lives.forget(dyno.containerId);
+  deps.dynoLog.platform(dyno.appId, name, 'Process exited with status 137');
+  deps.dynoLog.platform(dyno.appId, name, 'State changed from starting to crashed');
+}
+
+/** The engine would not create or start it: counts as a crash, so that it is tried again with growing waits. */
+async function giveUp(
+  deps: StartDynoDeps,
+  slot: Slot,
+  failure: { containerId: string | undefined; error: unknown },
+): Promise<void> {
+  deps.log.warn({ err: failure.error, dyno: dynoName(slot), app: slot.appId }, 'a dyno could not be started');
+  if (failure.containerId !== undefined) {
+    deps.lives.enter(failure.containerId, 'stopping');
+    await deps.engine.removeContainer(failure.containerId);
+    deps.lives.forget(failure.containerId);
+  }
+  // An engine that is away is no fault of the app: the loop tries again at its next pass.
+  if (failure.error instanceof PaasError && failure.error.status === 503) return;
+  const cause =
+    failure.error instanceof PaasError ? failure.error.message : 'the platform could not start it';
+  const reason = `Could not start: ${cause}`;
+  deps.dynoLog.platform(slot.appId, dynoName(slot), reason);
+  recordCrash(deps.db, { ...slot, reason });
+  deps.dynoLog.platform(slot.appId, dynoName(slot), 'State changed from starting to crashed');
+}
