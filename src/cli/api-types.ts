@@ -1,0 +1,80 @@
+// The parts of the API's replies that the commands read (shapes of the Heroku Platform API v3).
+
+export interface ApiApp {
+  id: string;
+  name: string;
+  git_url: string;
+  web_url: string | null;
+  maintenance: boolean;
+  owner: { email: string };
+  region: { name: string };
+  stack: { name: string };
+  created_at: string;
+  released_at: string | null;
+  repo_size: number | null;
+  slug_size: number | null;
+}
+
+export interface ApiRelease {
+  id: string;
+  version: number;
+  description: string;
+  status: 'pending' | 'succeeded' | 'failed' | 'expired';
+  current: boolean;
+  created_at: string;
+  user: { email: string };
+  addon_plan_names: string[];
+  eligible_for_rollback: boolean;
+  output_stream_url: string | null;
+}
+
+export interface ApiDyno {
+  name: string;
+  type: string;
+  state: string;
+  size: string;
+  command: string;
+  updated_at: string;
+  attach_url: string | null;
+  release: { version: number };
+}
+
+export interface ApiFormation {
+  type: string;
+  quantity: number;
+  size: string;
+  command: string;
+}
+
+export interface ApiBuild {
+  id: string;
+  status: 'queued' | 'pending' | 'succeeded' | 'failed' | 'canceled';
+  created_at: string;
+  output_stream_url: string | null;
+  release: { id: string } | null;
+  source_blob: { version?: string | null } | null;
+  user: { email: string };
+}
+
+export interface ApiDomain {
+  hostname: string;
+  kind: 'heroku' | 'custom';
+  cname: string | null;
+  status: string;
+}
+
+export interface ApiBuildpackInstallation {
+  ordinal: number;
+  buildpack: { name: string; url: string };
+}
+
+export interface ApiAccount {
+  id: string;
+  email: string;
+}
+
+export interface ApiAuthorization {
+  id: string;
+  access_token: { token: string } | null;
+  user: { email: string };
+}
