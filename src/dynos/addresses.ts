@@ -9,7 +9,7 @@ export interface Addresses {
   settle(ip: string): void;
 }
 
-/** `subnet` is an IPv4 network such as `10.213.0.0/16`; its first 10 addresses stay with the bridge. */
+/** `subnet` is an IPv4 network such as `10.213.0.0/16`; its first 10 addresses stay free for the bridge. */
 export function createAddresses(subnet: string): Addresses {
   const { first, last } = hostRange(subnet);
   const taken = new Set<string>();
@@ -29,17 +29,28 @@ export function createAddresses(subnet: string): Addresses {
   };
 }
 
+/** How a subnet is used: the bridge has its first address, dynos its lower half, the engine gives from its upper half. */
+export function divideSubnet(subnet: string): { gateway: string; engineRange: string } {
+  const { network, size, bits } = readSubnet(subnet);
+  return { gateway: toText(network + 1), engineRange: `${toText(network + size / 2)}/${bits + 1}` };
+}
+
 const RESERVED = 10;
 
 function hostRange(subnet: string): { first: number; last: number } {
+  const { network, size } = readSubnet(subnet);
+  return { first: network + RESERVED, last: network + size / 2 - 1 };
+}
+
+function readSubnet(subnet: string): { network: number; size: number; bits: number } {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(subnet);
   const [a = 0, b = 0, c = 0, d = 0, bits = 0] = match?.slice(1).map(Number) ?? [];
-  if (match === null || Math.max(a, b, c, d) > 255 || bits < 8 || bits > 27) {
-    throw new Error(`${subnet} is not an IPv4 subnet such as 10.213.0.0/16 (/8 to /27)`);
+  if (match === null || Math.max(a, b, c, d) > 255 || bits < 8 || bits > 26) {
+    throw new Error(`${subnet} is not an IPv4 subnet such as 10.213.0.0/16 (/8 to /26)`);
   }
   const size = 2 ** (32 - bits);
   const network = Math.floor((((a * 256 + b) * 256 + c) * 256 + d) / size) * size;
-  return { first: network + RESERVED, last: network + size - 2 };
+  return { network, size, bits };
 }
 
 function toText(address: number): string {

@@ -9,7 +9,6 @@ import type { Logger } from '../log.js';
 import { getApp } from '../platform/apps.js';
 import { getReleaseConfig, type Release, setReleaseStatus } from '../platform/releases.js';
 import { DEFAULT_SIZE, parseSize } from '../platform/sizes.js';
-import type { Addresses } from './addresses.js';
 import type { DynoLog } from './dyno-log.js';
 import { commandFor, dynoEnvironment } from './environment.js';
 import { createTranscript, type Transcript } from './transcript.js';
@@ -25,7 +24,6 @@ export interface ReleasePhaseDeps {
   readonly db: Database;
   readonly engine: Engine;
   readonly dynoLog: DynoLog;
-  readonly addresses: Addresses;
   readonly log: Logger;
   readonly settings: { readonly instance: string; readonly network: string };
   readonly newSuffix: () => string;

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Wakeup {
   wake(): void;
-  /** Returns when woken since the last wait, when `maxMs` are over, or when `signal` aborts. */
-  wait(maxMs: number, signal: AbortSignal): Promise<void>;
+  /** Returns when woken since the last wait (true), when `maxMs` are over, or when `signal` aborts. */
+  wait(maxMs: number, signal: AbortSignal): Promise<boolean>;
 }
 
 export function createWakeup(): Wakeup {
@@ -22,7 +22,9 @@ export function createWakeup(): Wakeup {
         const either = AbortSignal.any([signal, timer.signal]);
         await sleep(maxMs, undefined, { signal: either }).catch(() => undefined);
       }
+      const wasWoken = isAwake;
       isAwake = false;
+      return wasWoken;
     },
   };
 }

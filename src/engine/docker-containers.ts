@@ -246,6 +246,8 @@ function toContainer(row: Docker.ContainerInfo): Container {
     labels: withoutBlank(row.Labels),
     state: toState(row.State),
     ip: addressOf(row.NetworkSettings?.Networks),
+    command: row.Command,
+    imageId: row.ImageID,
     createdAt: row.Created * 1000,
   };
 }
@@ -257,6 +259,8 @@ function toDetails(found: Docker.ContainerInspectInfo): ContainerDetails {
     labels: withoutBlank(found.Config.Labels),
     state: toState(found.State.Status),
     ip: addressOf(found.NetworkSettings.Networks),
+    command: [found.Path, ...found.Args].join(' '),
+    imageId: found.Image,
     createdAt: Date.parse(found.Created),
     pid: found.State.Pid,
     exitCode: found.State.ExitCode,

@@ -184,6 +184,7 @@ async function listImages(docker: Docker, instance: string): ReturnType<Engine['
     tags: (image.RepoTags ?? []).filter((tag) => tag !== '<none>:<none>'),
     labels: image.Labels ?? {},
     sizeBytes: image.Size,
+    createdAt: image.Created * 1000,
   }));
 }
 

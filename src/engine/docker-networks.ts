@@ -23,7 +23,7 @@ export function createNetworkCalls({ docker, instance }: { docker: Docker; insta
       requireOurs(volume.Labels, instance, `Volume ${name}`);
       await orUndefined(docker.getVolume(name).remove({}), `volume ${name}`);
     },
-    async ensureNetwork({ name, subnet, isolated }) {
+    async ensureNetwork({ name, subnet, gateway, engineRange, isolated }) {
       const network = await orUndefined(docker.getNetwork(name).inspect(), `network ${name}`);
       if (network !== undefined) return requireOurs(network.Labels, instance, `Network ${name}`);
       await orThrow(
@@ -32,7 +32,7 @@ export function createNetworkCalls({ docker, instance }: { docker: Docker; insta
           CheckDuplicate: true,
           Driver: 'bridge',
           EnableIPv6: false,
-          IPAM: { Driver: 'default', Config: [{ Subnet: subnet }] },
+          IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway, IPRange: engineRange }] },
           Options: { 'com.docker.network.bridge.enable_icc': String(!isolated) },
           Labels: own,
         }),

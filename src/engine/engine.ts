@@ -17,6 +17,8 @@ export interface Container {
   readonly ip: string | undefined;
   /** Program and arguments in one line, as the engine lists it. */
   readonly command: string;
+  /** Digest of its image. */
+  readonly imageId: string;
   /** Epoch ms. */
   readonly createdAt: number;
 }
@@ -107,15 +109,32 @@ export interface Engine {
   removeImage(reference: string): Promise<void>;
   /** Images that carry our instance label. */
   listImages(): Promise<
-    { id: string; tags: readonly string[]; labels: Readonly<Record<string, string>>; sizeBytes: number }[]
+    {
+      id: string;
+      tags: readonly string[];
+      labels: Readonly<Record<string, string>>;
+      sizeBytes: number;
+      createdAt: number;
+    }[]
   >;
 
   /** Makes the volume if it is absent. */
   ensureVolume(name: string, labels: Record<string, string>): Promise<void>;
   removeVolume(name: string): Promise<void>;
   /** Makes the bridge network if it is absent: no traffic between its containers, its own subnet. */
-  ensureNetwork(options: { name: string; subnet: string; isolated: boolean }): Promise<void>;
+  ensureNetwork(options: NetworkOptions): Promise<void>;
   removeNetwork(name: string): Promise<void>;
+}
+
+export interface NetworkOptions {
+  readonly name: string;
+  /** IPv4, such as `10.213.0.0/16`, with the bridge's own address in it. */
+  readonly subnet: string;
+  readonly gateway: string;
+  /** The part of the subnet from which the engine itself gives addresses; the rest is for fixed ones. */
+  readonly engineRange: string;
+  /** No traffic between its containers. */
+  readonly isolated: boolean;
 }
 
 export interface EngineLogLine {

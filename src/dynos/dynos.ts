@@ -1,0 +1,204 @@
+// The dynos of the install: what the API, the builds and the daemon see of this folder.
+// In: wishes (from the database), what runs (from the engine). Out: containers, routes, lines in the apps' logs.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../db/database.js';
+import type { Engine } from '../engine/engine.js';
+import type { Logger } from '../log.js';
+import type { LogClient } from '../logs/client.js';
+import type { App } from '../platform/apps.js';
+import { onChange } from '../platform/changes.js';
+import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
+import { getFormation } from '../platform/formation.js';
+import { currentRelease, type Release } from '../platform/releases.js';
+import type { Router } from '../router/router.js';
+import type { RouterState } from '../router/router-state.js';
+import { createAddresses, divideSubnet } from './addresses.js';
+import { collectGarbage } from './collect-garbage.js';
+import { type Dyno, type DynoContainer, type DynoState, dynoName } from './dyno.js';
+import { createDynoLog } from './dyno-log.js';
+import { createLives, type Lives } from './lives.js';
+import { createOneOffs, type OneOffs } from './one-off.js';
+import { createReconciler, type Reconciler } from './reconcile.js';
+import { createReleasePhases } from './release-phase.js';
+import { followRollout, type RolloutOutcome } from './rollout.js';
+import { createWakeup, type Wakeup } from './wakeup.js';
+
+export interface Dynos {
+  /** Runs the loop and what watches for it, until the signal aborts. */
+  run(): Promise<void>;
+  /** The formation's dynos and the one-offs of an app, by name. */
+  list(app: App): Promise<Dyno[]>;
+  readonly oneOffs: OneOffs;
+  /** Waits until a release runs or has failed to; yields the output of its release phase. */
+  rollout(release: Release, signal: AbortSignal): AsyncGenerator<string, RolloutOutcome>;
+}
+
+export interface DynosOptions {
+  readonly db: Database;
+  readonly engine: Engine;
+  readonly router: Router;
+  readonly logs: LogClient;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly settings: DynoSettings;
+  /** Random number in [0, 1). */
+  readonly random: () => number;
+}
+
+export interface DynoSettings {
+  readonly instance: string;
+  /** Bridge network of the dynos, and its IPv4 subnet. */
+  readonly network: string;
+  readonly subnet: string;
+  readonly domain: string;
+  readonly platform: RouterState['platform'];
+  readonly bootTimeoutMs: number;
+  readonly coolOffMs: number;
+}
+
+const GARBAGE_INTERVAL_MS = 3_600_000;
+const AFTER_DESTROY_MS = 45_000;
+const EVENTS_RETRY_MS = 1000;
+
+export function createDynos(options: DynosOptions): Dynos {
+  const { db, engine, log, settings, signal, random } = options;
+  const wakeup = createWakeup();
+  const lives = createLives(db.now);
+  const newSuffix = () =>
+    Math.floor(random() * 2 ** 48)
+      .toString(16)
+      .padStart(12, '0');
+  const newRunNumber = () => 1000 + Math.floor(random() * 9000);
+  const dynoLog = createDynoLog({ logs: options.logs, log });
+  const addresses = createAddresses(settings.subnet);
+  const shared = { db, engine, dynoLog, log, settings, newSuffix };
+  const releasePhases = createReleasePhases({ ...shared, newRunNumber, signal, onEnd: wakeup.wake });
+  const reconciler = createReconciler({
+    db,
+    engine,
+    router: options.router,
+    lives,
+    log,
+    start: { ...shared, lives, addresses },
+    releasePhases,
+    wakeup,
+    settings,
+  });
+  const oneOffs = createOneOffs({ ...shared, newRunNumber, signal });
+  return {
+    oneOffs,
+    run: () => runLoops({ ...options, wakeup, reconciler, oneOffs }),
+    list: async (app) => [...formationDynos({ db, app, lives, reconciler }), ...(await oneOffs.list(app))],
+    rollout: (release, waitSignal) =>
+      followRollout(
+        {
+          db,
+          nextPass: reconciler.nextPass.bind(reconciler),
+          containersOf: reconciler.containersOf.bind(reconciler),
+          phaseOutput: releasePhases.output,
+        },
+        release,
+        AbortSignal.any([signal, waitSignal]),
+      ),
+  };
+}
+
+async function runLoops(
+  options: DynosOptions & { wakeup: Wakeup; reconciler: Reconciler; oneOffs: OneOffs },
+): Promise<void> {
+  const { db, engine, settings, signal, wakeup } = options;
+  const { network: name, subnet } = settings;
+  await engine.ensureNetwork({ name, subnet, ...divideSubnet(subnet), isolated: true });
+  const stopListening = onChange(db, (change) => {
+    if (change.kind !== 'build-changed') wakeup.wake();
+  });
+  try {
+    await options.oneOffs.adopt();
+    await Promise.all([options.reconciler.run(signal), watchEvents(options), sweepGarbage(options)]);
+  } finally {
+    stopListening();
+  }
+}
+
+/** An event only wakes the loop: it lists what is, so a lost event costs time and nothing else. */
+async function watchEvents({
+  engine,
+  log,
+  signal,
+  wakeup,
+}: DynosOptions & { wakeup: Wakeup }): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      for await (const event of engine.events({ signal })) {
+        if (event.kind === 'die' || event.kind === 'destroy') wakeup.wake();
+      }
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, 'the event stream of the engine broke; opening it again');
+    }
+    wakeup.wake();
+    await sleep(EVENTS_RETRY_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function sweepGarbage({ db, engine, log, signal }: DynosOptions): Promise<void> {
+  const destroyed = createWakeup();
+  const stopListening = onChange(db, (change) => change.kind === 'app-destroyed' && destroyed.wake());
+  try {
+    let waitMs = GARBAGE_INTERVAL_MS;
+    while (!signal.aborted) {
+      // The containers of a destroyed app take a while to stop, and their image can go only then.
+      const wasDestroyed = await destroyed.wait(waitMs, signal);
+      waitMs = wasDestroyed ? AFTER_DESTROY_MS : GARBAGE_INTERVAL_MS;
+      if (signal.aborted || wasDestroyed) continue;
+      await collectGarbage({ db, engine, log }).catch((error: unknown) => {
+        log.warn({ err: error }, 'a sweep of old images failed; the next one is in an hour');
+      });
+    }
+  } finally {
+    stopListening();
+  }
+}
+
+/** Each wanted place of the formation with the container that is best in it, and containers on their way out. */
+function formationDynos(options: { db: Database; app: App; lives: Lives; reconciler: Reconciler }): Dyno[] {
+  const { db, app, lives, reconciler } = options;
+  const release = currentRelease(db, app.id);
+  if (release === undefined) return [];
+  const containers = reconciler.containersOf(app.id).filter((container) => container.isRunning);
+  const crashes = listCrashes(db, app.id);
+  const wishes = listDynoWishes(db, app.id);
+  return getFormation(db, app.id).flatMap((entry) =>
+    Array.from({ length: entry.quantity }, (_, index): Dyno => {
+      const place = { type: entry.type, number: index + 1 };
+      const name = dynoName(place);
+      const here = containers.filter((container) => dynoName(container) === name);
+      const best =
+        here.find((container) => container.phase === 'up') ?? here.find((c) => c.phase === 'starting');
+      const crash = crashes.find((row) => dynoName(row) === name && row.releaseVersion === release.version);
+      const isStopped = wishes.some((wish) => dynoName(wish) === name && wish.stopped);
+      return {
+        name,
+        ...place,
+        state: stateOf({ best, isStopped, hasCrashed: crash !== undefined }),
+        releaseVersion: best?.releaseVersion ?? release.version,
+        releaseId: release.id,
+        command: entry.command,
+        size: entry.size,
+        updatedAt: (best && lives.get(best.containerId)?.since) ?? crash?.lastAt ?? release.createdAt,
+        containerId: best?.containerId,
+        ip: best?.ip,
+      };
+    }),
+  );
+}
+
+function stateOf(place: {
+  best: DynoContainer | undefined;
+  isStopped: boolean;
+  hasCrashed: boolean;
+}): DynoState {
+  if (place.best !== undefined) return place.best.phase === 'up' ? 'up' : 'starting';
+  if (place.isStopped) return 'down';
+  return place.hasCrashed ? 'crashed' : 'starting';
+}
