@@ -163,47 +163,45 @@ async function* followBatches(
   options: TailOptions,
 ): AsyncGenerator<readonly TailEvent[]> {
   const { signal, ...query } = options;
-  let position = options.afterSeq;
+  let resume: TailRequest = query;
   let waitMs = 50;
   while (!signal.aborted) {
-    const body: TailRequest =
-      position === undefined ? query : { ...query, afterSeq: position, lines: undefined };
-    try {
-      const response = await open({ socketPath, path: '/tail', body, signal });
+    for await (const { events, seq } of readConnection(socketPath, resume, signal)) {
+      if (seq !== undefined) resume = { ...query, lines: undefined, afterSeq: seq };
       waitMs = 50;
-      for await (const { events, seq } of readEvents(response, position ?? 0)) {
-        position = seq ?? position;
-        if (events.length > 0) yield events;
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!isConnectionError(error)) throw error;
+      if (events.length > 0) yield events;
     }
     await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     waitMs = Math.min(1000, waitMs * 2);
   }
 }
 
-/** Events by chunk, with the position to resume from after them. */
-async function* readEvents(
-  response: IncomingMessage,
-  afterSeq: number,
+/** Events by chunk, with the position to resume from after them; ends when the connection does. */
+async function* readConnection(
+  socketPath: string,
+  body: TailRequest,
+  signal: AbortSignal,
 ): AsyncGenerator<{ events: TailEvent[]; seq: number | undefined }> {
   const decoder = new FrameDecoder();
-  response.setEncoding('utf8');
-  let seq: number | undefined = afterSeq === 0 ? undefined : afterSeq;
-  // With an encoding set, a response gives strings.
-  for await (const chunk of response as AsyncIterable<string>) {
-    const events: TailEvent[] = [];
-    for (const frame of decoder.push(chunk)) seq = pushEvents(frame, seq, events);
-    yield { events, seq };
+  let seq: number | undefined;
+  try {
+    const response = await open({ socketPath, path: '/tail', body, signal });
+    response.setEncoding('utf8');
+    // With an encoding set, a response gives strings.
+    for await (const chunk of response as AsyncIterable<string>) {
+      const events: TailEvent[] = [];
+      for (const frame of decoder.push(chunk)) seq = pushEvents(frame, seq, events);
+      yield { events, seq };
+    }
+  } catch (error) {
+    if (!signal.aborted && !isConnectionError(error)) throw error;
   }
 }
 
 function pushEvents(frame: Frame, seq: number | undefined, events: TailEvent[]): number | undefined {
   if (frame.kind === 'idle') {
     events.push({ kind: 'idle' });
-    return Math.max(seq ?? 0, frame.seq);
+    return frame.seq;
   }
   if (frame.kind === 'dropped') {
     events.push(frame);

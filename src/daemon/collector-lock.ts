@@ -1,0 +1,80 @@
+// One collector for a data directory: who holds the pid file and answers on the socket is the one.
+
+import { once } from 'node:events';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+
+/**
+ * Takes the socket's place over from a collector that has died. Throws when one is alive. Dispose it at the end: that
+ * removes socket and pid file.
+ */
+export async function takeSocket(paths: { socketPath: string; pidPath: string }): Promise<Disposable> {
+  const { socketPath, pidPath } = paths;
+  for (let tries = 0; !claimPid(pidPath); tries += 1) {
+    const holder = readPid(pidPath);
+    if ((await answers(socketPath)) || (isAlive(holder) && tries === 0 && isCollector(holder)))
+      throw new Error(`another log collector (pid ${holder}) serves ${socketPath}`);
+    if (tries > 2) throw new Error(`cannot take ${pidPath}`);
+    rmSync(pidPath, { force: true });
+  }
+  rmSync(socketPath, { force: true });
+  return {
+    [Symbol.dispose]() {
+      if (readPid(pidPath) !== process.pid) return;
+      rmSync(socketPath, { force: true });
+      rmSync(pidPath, { force: true });
+    },
+  };
+}
+
+/** Whether somebody accepts connections on a unix socket. */
+export async function answers(socketPath: string): Promise<boolean> {
+  const socket = connect(socketPath);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    // Refused or absent: nobody is there.
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function claimPid(pidPath: string): boolean {
+  try {
+    writeFileSync(pidPath, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function readPid(pidPath: string): number {
+  try {
+    return Number.parseInt(readFileSync(pidPath, 'utf8'), 10);
+  } catch {
+    // Removed in between.
+    return Number.NaN;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A pid is used again after a reboot: only a process with our program in its command line counts. */
+function isCollector(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('log-collector');
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,213 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { LogLine } from '../../src/logs/line.js';
+import { type CollectorProcess, type LogsFixture, openLogsFixture, until } from '../support/log-collector.js';
+
+let fixture: LogsFixture;
+let collector: CollectorProcess;
+
+beforeAll(async () => {
+  fixture = await openLogsFixture();
+  collector = await fixture.startCollector();
+});
+afterEach(async () => {
+  await collector.kill('SIGTERM');
+  collector = await fixture.startCollector();
+});
+afterAll(async () => {
+  await fixture?.close();
+});
+
+const appTexts = (lines: readonly LogLine[]) =>
+  lines.filter((line) => line.source === 'app').map((line) => line.text);
+
+const numbers = (to: number) => Array.from({ length: to }, (_, index) => String(index + 1));
+
+const kept = async (appId: string) => await fixture.client.read({ appId, lines: 1_000_000 });
+
+async function start(appId: string, script: string) {
+  const container = await fixture.create(script);
+  await fixture.client.attach({ containerId: container.id, appId, process: 'web.1', tty: false });
+  await container.start();
+  return container;
+}
+
+function follow(appId: string) {
+  const ending = new AbortController();
+  const lines: LogLine[] = [];
+  const reading = (async () => {
+    for await (const event of fixture.client.tail({ appId, lines: 1000, signal: ending.signal }))
+      if (event.kind === 'line') lines.push(event.line);
+  })();
+  return {
+    lines,
+    stop: async () => {
+      ending.abort();
+      await reading;
+    },
+  };
+}
+
+test('kill -9 while apps write: the gap is filled, nothing comes twice, tails go on', async () => {
+  const apps = await Promise.all(
+    ['usleep 1000', 'usleep 5000', 'usleep 30000'].map(async (pause, index) => {
+      const count = [6000, 2000, 300][index] ?? 0;
+      const appId = randomUUID();
+      await start(appId, `for i in $(seq 1 ${count}); do echo $i; ${pause}; done; echo end`);
+      return { appId, count, tail: follow(appId) };
+    }),
+  );
+  for (let round = 0; round < 3; round += 1) {
+    const before = apps.map(({ tail }) => tail.lines.length);
+    await until('all apps write', () =>
+      apps.every(({ tail }, index) => tail.lines.length > (before[index] ?? 0) + 20),
+    );
+    await collector.kill('SIGKILL');
+    await new Promise((done) => setTimeout(done, 400));
+    collector = await fixture.startCollector();
+  }
+  for (const { appId, count, tail } of apps) {
+    await until('end', () => tail.lines.some((line) => line.text === 'end'), 60_000);
+    expect(appTexts(await kept(appId))).toEqual([...numbers(count), 'end']);
+    expect(appTexts(tail.lines)).toEqual([...numbers(count), 'end']);
+    expect(tail.lines.filter((line) => line.source === 'heroku')).toEqual([]);
+    await tail.stop();
+  }
+});
+
+test('an app that repeats itself keeps its number of lines', async () => {
+  const appId = randomUUID();
+  const container = await start(appId, 'for i in $(seq 1 200); do echo tick; usleep 20000; done; echo end');
+  await until('some', async () => (await kept(appId)).length > 30);
+  await collector.kill('SIGKILL');
+  await new Promise((done) => setTimeout(done, 300));
+  collector = await fixture.startCollector();
+  await container.wait();
+  const lines = await until('end', async () => {
+    const lines = await kept(appId);
+    return lines.at(-1)?.text === 'end' && lines;
+  });
+  expect(appTexts(lines).filter((text) => text === 'tick')).toHaveLength(200);
+});
+
+test('output of a container that ended while no collector ran is read afterwards', async () => {
+  const appId = randomUUID();
+  const container = await start(appId, 'echo 1; echo 2; sleep 1; echo 3; echo 4 >&2');
+  await until('first lines', async () => (await kept(appId)).length === 2);
+  await collector.kill('SIGKILL');
+  await container.wait();
+  collector = await fixture.startCollector();
+  const lines = await until('rest', async () => {
+    const lines = await kept(appId);
+    return lines.length >= 4 && lines;
+  });
+  expect(appTexts(lines).sort()).toEqual(['1', '2', '3', '4']);
+});
+
+test('a dyno that nobody attached is found by its labels', async () => {
+  const appId = randomUUID();
+  await collector.kill('SIGKILL');
+  const container = await fixture.create('for i in $(seq 1 100); do echo $i; usleep 10000; done', {
+    'paas.role': 'dyno',
+    'paas.app': appId,
+    'paas.type': 'worker',
+    'paas.number': '2',
+  });
+  await container.start();
+  collector = await fixture.startCollector();
+  await container.wait();
+  const lines = await until('all', async () => {
+    const lines = await kept(appId);
+    return lines.length >= 100 && lines;
+  });
+  expect(appTexts(lines)).toEqual(numbers(100));
+  expect(lines[0]?.process).toBe('worker.2');
+});
+
+test('a container that vanished unread is told as missing', async () => {
+  const appId = randomUUID();
+  const container = await start(appId, 'echo 1; sleep 60');
+  await until('first line', async () => (await kept(appId)).length === 1);
+  await collector.kill('SIGKILL');
+  await container.remove({ force: true });
+  collector = await fixture.startCollector();
+  const lines = await until('notice', async () => {
+    const lines = await kept(appId);
+    return lines.length > 1 && lines;
+  });
+  expect(lines[1]?.process).toBe('logplex');
+  expect(lines[1]?.text).toContain('an unknown number of messages of web.1 is missing');
+});
+
+test('an app does not stop while no collector runs, not even in a flood', async () => {
+  const appId = randomUUID();
+  const container = await start(appId, 'sleep 1; seq 1 400000');
+  await collector.kill('SIGKILL');
+  const started = Date.now();
+  await container.wait();
+  expect(Date.now() - started).toBeLessThan(15_000);
+  collector = await fixture.startCollector();
+  const lines = await until('last line', async () => {
+    const lines = await kept(appId);
+    return appTexts(lines).at(-1) === '400000' && lines;
+  });
+  const texts = appTexts(lines);
+  expect(new Set(texts).size).toBe(texts.length);
+});
+
+test('written lines wait for a collector that is away', async () => {
+  const appId = randomUUID();
+  await collector.kill('SIGKILL');
+  for (let line = 1; line <= 12_000; line += 1)
+    fixture.client.write([{ appId, source: 'app', process: 'api', text: String(line) }]);
+  collector = await fixture.startCollector();
+  await fixture.client.flush();
+  const lines = await until('notice', async () => {
+    const lines = await kept(appId);
+    return lines.some((line) => line.process === 'logplex') && lines;
+  });
+  const delivered = appTexts(lines).length;
+  const notice = lines.find((line) => line.process === 'logplex')?.text ?? '';
+  expect(delivered + Number(/: (\d+) messages dropped/.exec(notice)?.[1])).toBe(12_000);
+});
+
+test('a second collector on the same data directory refuses', async () => {
+  const second = await fixture.startCollector();
+  await until('second one ends', async () => {
+    await second.kill('SIGKILL');
+    return true;
+  });
+  expect((await fixture.client.health()).pid).toBe(collector.pid);
+});
+
+test('keeps the newest lines within the size limit', async () => {
+  const appId = randomUUID();
+  await collector.kill('SIGTERM');
+  collector = await fixture.startCollector({ retention: { bytes: 1_000_000, days: 7 } });
+  await start(appId, 'seq 1 1000000');
+  await until(
+    'last line',
+    async () => (await fixture.client.read({ appId, lines: 1 }))[0]?.text === '1000000',
+  );
+  const lines = await kept(appId);
+  expect(lines.length).toBeLessThan(200_000);
+  expect(lines.length).toBeGreaterThan(50_000);
+  expect(lines.at(0)?.text).toBe(String(1_000_001 - lines.length));
+});
+
+test('a rate limit drops and counts', async () => {
+  const appId = randomUUID();
+  await collector.kill('SIGTERM');
+  collector = await fixture.startCollector({ limits: { linesPerSecond: 1000 } });
+  const container = await start(appId, 'seq 1 100000');
+  await container.wait();
+  const total = async () => {
+    const lines = await kept(appId);
+    const dropped = lines
+      .filter((line) => line.process === 'logplex')
+      .reduce((sum, line) => sum + Number(/: (\d+) messages of web.1 dropped/.exec(line.text)?.[1] ?? 0), 0);
+    return appTexts(lines).length + dropped;
+  };
+  await until('all counted', async () => (await total()) === 100_000);
+  expect(appTexts(await kept(appId)).length).toBeLessThan(10_000);
+});
