@@ -1,0 +1,73 @@
+/** What the HTTP API answers, as far as the dashboard reads it (Heroku Platform API v3 shapes). Times are ISO 8601. */
+export interface App {
+  id: string;
+  name: string;
+  maintenance: boolean;
+  owner: { email: string };
+  created_at: string;
+  updated_at: string;
+  released_at: string | null;
+  web_url: string | null;
+  git_url: string;
+  stack: { name: string };
+}
+
+export interface Dyno {
+  id: string;
+  name: string;
+  type: string;
+  command: string;
+  size: string;
+  state: string;
+  release: { version: number } | null;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface FormationEntry {
+  type: string;
+  quantity: number;
+  command: string;
+  size: string;
+}
+
+export interface Release {
+  id: string;
+  version: number;
+  description: string;
+  status: string;
+  current: boolean;
+  eligible_for_rollback: boolean;
+  created_at: string;
+  user: { email: string };
+  slug: { id: string; commit?: string | null } | null;
+  output_stream_url: string | null;
+}
+
+export interface Build {
+  id: string;
+  status: string;
+  created_at: string;
+  updated_at: string;
+  output_stream_url: string;
+  release: { id: string } | null;
+  source_blob: { url?: string; version?: string | null } | null;
+  user: { email: string };
+}
+
+export interface Domain {
+  id: string;
+  hostname: string;
+  kind: string;
+  status: string;
+  cname: string | null;
+  created_at: string;
+}
+
+export interface SignedIn {
+  email: string;
+  csrf: string;
+}
+
+export type ConfigVars = Readonly<Record<string, string>>;
+export type ConfigUpdates = Readonly<Record<string, string | null>>;

@@ -1,0 +1,47 @@
+import type { Dyno, FormationEntry } from '../api/types.js';
+import { RestartOne } from './restart.js';
+import { ScaleControl } from './scale-control.js';
+import { Since } from './time.js';
+
+/** One process type: its command, how many dynos are wanted, and each dyno that there is. */
+export function ProcessCard(props: {
+  app: string;
+  entry: FormationEntry;
+  dynos: readonly Dyno[];
+  refresh: () => Promise<void>;
+}) {
+  const { app, entry, dynos, refresh } = props;
+  return (
+    <article class="process" data-testid={`process-${entry.type}`} aria-label={`${entry.type} processes`}>
+      <div class="process-head">
+        <h3 class="mono">{entry.type}</h3>
+        <ScaleControl app={app} entry={entry} dynos={dynos} refresh={refresh} />
+      </div>
+      <p class="process-command" title={entry.command}>
+        {entry.command === '' ? 'the image’s own command' : entry.command}
+      </p>
+      {dynos.length > 0 && (
+        <ul class="dynos">
+          {dynos.map((dyno) => (
+            <DynoLine key={dyno.name} app={app} dyno={dyno} refresh={refresh} />
+          ))}
+        </ul>
+      )}
+    </article>
+  );
+}
+
+function DynoLine({ app, dyno, refresh }: { app: string; dyno: Dyno; refresh: () => Promise<void> }) {
+  return (
+    <li class="dyno" data-testid={`dyno-${dyno.name}`} data-state={dyno.state}>
+      <i class={`cell cell-${dyno.state}`} aria-hidden="true" />
+      <span class="mono dyno-name">{dyno.name}</span>
+      <span class={`dyno-state text-${dyno.state}`}>{dyno.state}</span>
+      <span class="dyno-since">
+        <Since at={dyno.updated_at} />
+      </span>
+      <span class="dyno-release">{dyno.release ? `v${dyno.release.version}` : ''}</span>
+      <RestartOne app={app} dyno={dyno.name} refresh={refresh} />
+    </li>
+  );
+}

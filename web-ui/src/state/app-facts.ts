@@ -1,0 +1,27 @@
+import type { Client } from '../api/client.js';
+import type { App, Build, Dyno, FormationEntry, Release } from '../api/types.js';
+
+/** What an app's pages share; releases and builds are newest first. */
+export interface AppFacts {
+  readonly app: App;
+  readonly dynos: readonly Dyno[];
+  readonly formation: readonly FormationEntry[];
+  readonly releases: readonly Release[];
+  readonly builds: readonly Build[];
+}
+
+/** Asks for all of it at once. `history` is how many releases and builds to read. */
+export async function loadAppFacts(
+  client: Client,
+  options: { name: string; history: number; signal: AbortSignal },
+): Promise<AppFacts> {
+  const { name, history, signal } = options;
+  const [app, dynos, formation, releases, builds] = await Promise.all([
+    client.getApp(name, signal),
+    client.listDynos(name, signal),
+    client.listFormation(name, signal),
+    client.listReleases(name, history, signal),
+    client.listBuilds(name, history, signal),
+  ]);
+  return { app, dynos, formation, releases, builds };
+}
