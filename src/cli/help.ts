@@ -27,6 +27,7 @@ export async function helpOverview(catalog: Catalog): Promise<string[]> {
 /** Usage, flags and example of one command. */
 export function helpFor(catalog: Catalog, { name, command }: FoundCommand): string[] {
   const shown = catalog.shownName(name);
+  const usage = command.verbatimArgs ? [shown, '[FLAGS]', command.args] : [shown, command.args, '[FLAGS]'];
   const flags = Object.entries({
     ...command.flags,
     help: { type: 'boolean', short: 'h', summary: 'show this help' } as const,
@@ -39,7 +40,7 @@ export function helpFor(catalog: Catalog, { name, command }: FoundCommand): stri
     command.summary,
     '',
     'USAGE',
-    `  $ paas ${[shown, command.args, '[FLAGS]'].filter(Boolean).join(' ')}`,
+    `  $ paas ${usage.filter(Boolean).join(' ')}`,
     '',
     'FLAGS',
     ...formatTable(rows),
