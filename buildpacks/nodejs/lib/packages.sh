@@ -34,6 +34,10 @@ install_packages() {
     return
   fi
   rm -f "$cache/node_modules.key"
+  if jq -e '.packages | length <= 1' package-lock.json >/dev/null 2>&1 && [ "$(scope)" = production ]; then
+    say "The lockfile lists no packages"
+    return
+  fi
   "install_with_$1"
   if [ -n "$key" ] && [ -d node_modules ]; then
     replace_directory node_modules "$kept"
