@@ -43,7 +43,10 @@ export interface RenderedRouter {
   readonly config: string;
   /** Identifies everything of `config` but the list of app backends; HAProxy tells it in `show info`. */
   readonly fingerprint: string;
-  /** Backend name to its servers; an app without servers has no backend. */
+  /**
+   * Backend name to its servers. Each app has a backend from its creation on: so its first deploy needs no reload,
+   * and a request that waits for its first dyno waits in a worker that will know it.
+   */
   readonly backends: ReadonlyMap<string, readonly WantedServer[]>;
   /** Host name to app id (or `platform`). */
   readonly hosts: ReadonlyMap<string, string>;
@@ -59,6 +62,7 @@ export const MODES_MAP = 'modes.map';
 export const CONFIG_FILE = 'haproxy.cfg';
 export const MASTER_SOCKET = 'master.sock';
 export const ADMIN_SOCKET = 'admin.sock';
+const HANDOVER_SOCKET = 'handover.sock';
 
 /** Options of each app server, on its configuration line and in `add server`. */
 export const SERVER_OPTIONS = 'maxconn 1000 pool-purge-delay 2s';
@@ -93,7 +97,7 @@ export function renderRouter(settings: RouterSettings, state: RouterState | unde
   for (const app of apps) {
     for (const host of app.hosts) hosts.set(host, app.id);
     modes.set(app.id, effectiveMode(app));
-    if (app.servers.length > 0) backends.set(backendName(app.id), app.servers);
+    backends.set(backendName(app.id), app.servers);
   }
   const pages = renderErrorPages();
   const script = bootQueueScript(join(settings.dir, MODES_MAP));
@@ -102,6 +106,7 @@ export function renderRouter(settings: RouterSettings, state: RouterState | unde
     ...frontend(settings),
     ...appDefaults(settings),
     ...fallbackBackend(settings.dir),
+    ...handoverBackend(settings.dir),
     ...platformBackend(settings.dir, state?.platform.address),
   ];
   const fingerprint = createHash('sha256')
@@ -198,6 +203,7 @@ function frontend(settings: RouterSettings): string[] {
     '',
     'frontend http from base',
     `  bind ${settings.bindAddress}:${settings.httpPort}`,
+    handoverBind(settings),
     `  log-format "${ACCESS_LOG_FORMAT}"`,
     '  http-request set-log-level silent',
     ...denyRules(),
@@ -214,9 +220,8 @@ function frontend(settings: RouterSettings): string[] {
       5,
     ),
     returnPage(settings.dir, 404, 'no-such-app', '!{ var(txn.app) -m found }'),
-    `  use_backend platform if { var(txn.app) -m str ${PLATFORM_KEY} }`,
     `  acl is_platform var(txn.app) -m str ${PLATFORM_KEY}`,
-    '  http-request set-log-level info if !is_platform',
+    '  http-request set-log-level info if !is_platform !{ stopping }',
     '  http-request set-var(txn.method) method if !is_platform',
     '  http-request set-var(txn.path) pathq if !is_platform',
     // In which mode it is; a booting app's request waits, then asks again.
@@ -228,7 +233,11 @@ function frontend(settings: RouterSettings): string[] {
     ...modePage(settings.dir, 'crashed', 'H10', 'application-error'),
     ...modePage(settings.dir, 'maintenance', 'H80', 'maintenance'),
     ...modePage(settings.dir, 'booting', 'H20', 'booting', 5),
+    // Again, for a request that waited while a newer worker took over.
+    '  http-request set-log-level silent if { stopping }',
+    '  use_backend handover if { stopping }',
     '  use_backend app-%[var(txn.app)] if { var(txn.mode) -m str live }',
+    '  use_backend platform if is_platform',
     '  default_backend none',
   ];
 }
@@ -262,7 +271,7 @@ function identityHeaders(): string[] {
     '  http-request set-header X-Forwarded-Port %[dst_port]',
     '  http-request set-header X-Request-Id %[var(txn.request_id)]',
     '  http-request set-header X-Request-Start %[date(0,ms)]',
-    '  http-request add-header Via "1.1 paas"',
+    '  http-request add-header Via "1.1 paas" unless { stopping }',
   ];
 }
 
@@ -289,7 +298,8 @@ function returnPage(
 ): string {
   const retry = retryAfterSeconds === undefined ? '' : ` hdr Retry-After ${retryAfterSeconds}`;
   const path = join(dir, 'errors', `${file}.html`);
-  return `  http-request return status ${status} content-type "text/html; charset=utf-8" file ${path} hdr Cache-Control no-store${retry}${condition === '' ? '' : ` if ${condition}`}`;
+  const asked = condition === '' ? '' : ` if ${condition} !{ stopping }`;
+  return `  http-request return status ${status} content-type "text/html; charset=utf-8" file ${path} hdr Cache-Control no-store${retry}${asked}`;
 }
 
 function appDefaults(settings: RouterSettings): string[] {
@@ -314,7 +324,7 @@ function appDefaults(settings: RouterSettings): string[] {
   ];
 }
 
-/** For an app that this worker has no backend of: an old worker, asked for an app that is younger than it. */
+/** For an app whose backend this worker does not have: its tables and its configuration disagree. */
 function fallbackBackend(dir: string): string[] {
   return [
     '',
@@ -322,6 +332,27 @@ function fallbackBackend(dir: string): string[] {
     '  http-request set-var(txn.code) str(H99)',
     returnPage(dir, 503, 'application-error', '', 1),
   ];
+}
+
+/**
+ * A worker that a reload has stopped knows old tables, and HAProxy does not let them be changed. It finishes what it
+ * has; a further request on one of its connections goes to the worker that took over, with the client's address.
+ */
+function handoverBackend(dir: string): string[] {
+  return [
+    '',
+    'backend handover from base',
+    '  timeout server 1h',
+    '  timeout tunnel 24h',
+    '  http-reuse never',
+    '  option http-no-delay',
+    `  server newest unix@${join(dir, HANDOVER_SOCKET)} send-proxy-v2`,
+  ];
+}
+
+function handoverBind(settings: RouterSettings): string {
+  const owner = settings.runAs === undefined ? '' : ` user ${settings.runAs.user}`;
+  return `  bind unix@${join(settings.dir, HANDOVER_SOCKET)} mode 600${owner} accept-proxy`;
 }
 
 function platformBackend(dir: string, address: string | undefined): string[] {

@@ -77,6 +77,7 @@ class HaproxyRouter implements Router {
   #masterPid: number | undefined;
   /** Some server could not be deleted yet, because a connection to it is left. */
   #hasLeftovers = false;
+  /** Files as written since the last reload, which writes all of them. */
   readonly #written = new Map<string, string>();
   #droppedLogs = new Map<number, number>();
 
@@ -149,7 +150,6 @@ class HaproxyRouter implements Router {
         await this.#reload(wanted, worker);
       }
     }
-    await this.#bringOldWorkers(wanted);
   }
 
   /** Brings a worker to `wanted` by the runtime API; false when it did not get there. */
@@ -170,23 +170,6 @@ class HaproxyRouter implements Router {
     });
   }
 
-  /**
-   * An old worker answers what was under way at a reload, and one more request on each idle connection. It must not
-   * send that to an address that belongs to another app by now: one that can't be told so is ended.
-   */
-  async #bringOldWorkers(wanted: RenderedRouter): Promise<void> {
-    const processes = await this.#findProcesses();
-    for (const pid of processes?.oldWorkers ?? []) {
-      const isRight = await this.#unlessEnded(pid, true, () => this.#bring(pid, wanted)).catch(
-        (err: unknown) => {
-          this.#options.log.warn({ err, pid }, 'old router worker does not answer');
-          return false;
-        },
-      );
-      if (!isRight && (await isHaproxy(pid, this.#configPath))) process.kill(pid, 'SIGTERM');
-    }
-  }
-
   async #reload(wanted: RenderedRouter, previous: number): Promise<void> {
     await this.#writeFiles(wanted, { isChecked: true });
     await askReload(this.#masterSocket);
@@ -199,8 +182,7 @@ class HaproxyRouter implements Router {
     const { dir, haproxyPath, accessLogPath, log } = this.#options;
     // Workers without a master would go on with what they knew.
     await endHaproxy(this.#configPath, 1000);
-    await mkdir(join(dir, 'errors'), { recursive: true, mode: 0o700 });
-    this.#written.clear();
+    await mkdir(join(dir, 'errors'), { recursive: true, mode: 0o711 });
     await this.#writeFiles(wanted, { isChecked: true });
     await spawnHaproxy({ haproxyPath, configPath: this.#configPath, accessLogPath });
     await this.#waitForWorker(wanted, undefined);
@@ -254,6 +236,7 @@ class HaproxyRouter implements Router {
 
   async #writeFiles(wanted: RenderedRouter, options: { isChecked: boolean }): Promise<void> {
     const { dir, haproxyPath } = this.#options;
+    if (options.isChecked) this.#written.clear();
     for (const { file, content } of wanted.files) await this.#writeFile(join(dir, file), content);
     const draft = `${this.#configPath}.new`;
     await writeFile(draft, wanted.config, { mode: 0o600 });
@@ -263,7 +246,7 @@ class HaproxyRouter implements Router {
 
   async #writeFile(path: string, content: string): Promise<void> {
     if (this.#written.get(path) === content) return;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await mkdir(dirname(path), { recursive: true, mode: 0o711 });
     await writeFile(`${path}.new`, content, { mode: 0o600 });
     await rename(`${path}.new`, path);
     this.#written.set(path, content);

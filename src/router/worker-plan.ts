@@ -71,10 +71,7 @@ export function planWorker(worker: WorkerTables, wanted: Wanted, dir: string): W
 /** Whether only a reload can bring `worker` to `wanted`: another fixed part, or a backend that it does not have. */
 export function needsReload(worker: WorkerTables, wanted: RenderedRouter): boolean {
   if (worker.fingerprint !== wanted.fingerprint) return true;
-  return [...wanted.backends].some(
-    ([backend, servers]) =>
-      !worker.backends.has(backend) && servers.some((server) => server.state === 'ready'),
-  );
+  return [...wanted.backends.keys()].some((backend) => !worker.backends.has(backend));
 }
 
 function makeReady(path: string, server: WantedServer, present: WorkerServer | undefined): string[] {

@@ -28,9 +28,14 @@ export async function readDroppedLogs(ask: Ask): Promise<number> {
   return Number(/^DroppedLogs: (\d+)$/m.exec(await ask('show info'))?.[1] ?? 0);
 }
 
-/** Requests and tunnels that the worker has on a server now, with those that wait for it. */
+/**
+ * Requests and tunnels that the worker has on a server now, with those that wait for it. A worker that a reload has
+ * stopped tells its connections in use, but no statistics.
+ */
 export async function readSessions(ask: Ask, backend: string, server: string): Promise<number> {
-  return parseSessions(await ask(`show stat ${backend} 4 -1`), server);
+  const sessions = parseSessions(await ask(`show stat ${backend} 4 -1`), server);
+  const connections = parseUsedConnections(await ask(`show servers conn ${backend}`), `${backend}/${server}`);
+  return Math.max(sessions, connections);
 }
 
 /** Reads `show servers state`: pairs of backend name and server. */
@@ -73,6 +78,14 @@ export function parseSessions(reply: string, server: string): number {
   const row = rows.find((each) => each[names.indexOf('svname')] === server);
   if (row === undefined) return 0;
   return Number(row[names.indexOf('scur')]) + Number(row[names.indexOf('qcur')]);
+}
+
+/** Reads `show servers conn`: connections in use (not idle ones) of the server, 0 if it is not there. */
+export function parseUsedConnections(reply: string, path: string): number {
+  const rows = reply.split('\n').map((line) => line.replace(/^# /, '').split(' '));
+  const names = rows.find((row) => row[0] === 'bkname/svname') ?? [];
+  const row = rows.find((each) => each[0] === path);
+  return row === undefined ? 0 : Number(row[names.indexOf('used_cur')]);
 }
 
 /** Bits of srv_admin_state. https://docs.haproxy.org/2.6/management.html#show%20servers%20state */

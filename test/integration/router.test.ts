@@ -1,5 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { findHaproxy } from '../../src/router/haproxy-process.js';
+import { showProcesses } from '../../src/router/runtime-api.js';
 import { appWith, get, serverAt, startBackend, startRouter } from '../support/router-fixture.js';
 
 describe('routing', () => {
@@ -53,5 +57,74 @@ describe('routing', () => {
     const reply = await get(router.port, 'a.test');
     expect(reply.status).toBe(503);
     expect(reply.body).toContain('Application error');
+  });
+});
+
+describe('the life of HAProxy', () => {
+  test('is adopted by the next daemon, with all that it routes', async () => {
+    await using router = await startRouter();
+    await using a = await startBackend();
+    const state = router.state([appWith('a.test', [a.server])]);
+    await router.router.apply(state);
+    const before = await findHaproxy(join(router.dir, 'haproxy.cfg'));
+    const next = await router.restartDaemon();
+    expect((await get(router.port, 'a.test')).body).toBe(a.server.ip);
+    await next.apply(state);
+    expect((await get(router.port, 'a.test')).body).toBe(a.server.ip);
+    expect(await findHaproxy(join(router.dir, 'haproxy.cfg'))).toEqual(before);
+  });
+
+  test.each(['master', 'worker'])('is back within two seconds when its %s is killed', async (which) => {
+    await using router = await startRouter();
+    await using a = await startBackend();
+    await router.router.apply(router.state([appWith('a.test', [a.server])]));
+    const { master, worker } = await showProcesses(join(router.dir, 'master.sock'));
+    process.kill(which === 'master' ? master : (worker ?? 0), 'SIGKILL');
+    const killedAt = performance.now();
+    await expect
+      .poll(
+        async () => {
+          const processes = await showProcesses(join(router.dir, 'master.sock')).catch(() => undefined);
+          if (processes === undefined || processes.master === master) return undefined;
+          return (await get(router.port, 'a.test').catch(() => undefined))?.body;
+        },
+        { timeout: 5000, interval: 20 },
+      )
+      .toBe(a.server.ip);
+    expect(performance.now() - killedAt).toBeLessThan(2000);
+    expect(await findHaproxy(join(router.dir, 'haproxy.cfg'))).toHaveLength(2);
+  });
+
+  test('never sees an invalid configuration, nor a value with a command in it', async () => {
+    await using router = await startRouter();
+    await using a = await startBackend();
+    const good = appWith('a.test', [a.server]);
+    await router.router.apply(router.state([good]));
+    const config = await readFile(join(router.dir, 'haproxy.cfg'), 'utf8');
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: HAProxy would expand it.
+    for (const host of ['ex;show version', 'a\nbackend x', '${HOME}', '%[src]', 'a.test#', 'a.test\n']) {
+      await expect(router.router.apply(router.state([good, appWith(host, [])]))).rejects.toThrow(TypeError);
+    }
+    // Refused by HAProxy itself.
+    const next = await router.restartDaemon({ runAs: { user: 'no-such-user', group: 'no-such-group' } });
+    await expect(next.apply(router.state([good, appWith('b.test', [])]))).rejects.toThrow(/refuses/);
+    expect(await readFile(join(router.dir, 'haproxy.cfg'), 'utf8')).toBe(config);
+    expect((await get(router.port, 'a.test')).body).toBe(a.server.ip);
+  });
+
+  test('gets sixty apps quickly, and one more deploy of each without a reload', async () => {
+    await using router = await startRouter();
+    const apps = Array.from({ length: 60 }, (_, i) =>
+      appWith(`app-${i}.test`, [serverAt(`127.9.0.${i + 1}`), serverAt(`127.9.1.${i + 1}`, 'web.2')]),
+    );
+    await router.router.apply(router.state(apps));
+    const { worker } = await showProcesses(join(router.dir, 'master.sock'));
+    const deployed = apps.map((app, i) => ({ ...app, servers: [serverAt(`127.9.2.${i + 1}`)] }));
+    const startedAt = performance.now();
+    await router.router.apply(router.state(deployed));
+    const tookMs = performance.now() - startedAt;
+    console.log(`60 deploys at once applied in ${Math.round(tookMs)} ms`);
+    expect(tookMs).toBeLessThan(1000);
+    expect((await showProcesses(join(router.dir, 'master.sock'))).worker).toBe(worker);
   });
 });

@@ -18,10 +18,15 @@ export interface RouterFixture extends AsyncDisposable {
   readonly accessLogPath: string;
   readonly router: Router;
   /** Another router object over the same folder, as after a restart of the daemon; the first is detached. */
-  restartDaemon(): Promise<Router>;
+  restartDaemon(overrides?: RouterOverrides): Promise<Router>;
   state(apps: RoutedApp[], platformAddress?: string): RouterState;
 }
 
+export interface RouterOverrides {
+  runAs?: { user: string; group: string };
+}
+
+/** Starts a router that knows no app yet, on a free port. */
 export async function startRouter(
   overrides: { runAs?: { user: string; group: string } } = {},
 ): Promise<RouterFixture> {
@@ -29,20 +34,20 @@ export async function startRouter(
   const port = await freePort();
   const accessLogPath = join(dir, 'access-log.fifo');
   const log = createLogger({ level: process.env['PAAS_TEST_LOG'] ?? 'silent', isTty: false, name: 'test' });
-  const make = (signal: AbortSignal) =>
+  const make = (signal: AbortSignal, { runAs }: RouterOverrides) =>
     createRouter({
       dir,
       httpPort: port,
       bindAddress: '127.0.0.1',
       maxConnections: 4000,
-      runAs: overrides.runAs,
+      runAs,
       haproxyPath: HAPROXY,
       accessLogPath,
       log,
       signal,
     });
   let daemon = new AbortController();
-  let router = make(daemon.signal);
+  let router = make(daemon.signal, overrides);
   await router.start();
   return {
     dir,
@@ -51,10 +56,10 @@ export async function startRouter(
     get router() {
       return router;
     },
-    async restartDaemon() {
+    async restartDaemon(changed = overrides) {
       daemon.abort();
       daemon = new AbortController();
-      router = make(daemon.signal);
+      router = make(daemon.signal, changed);
       await router.start();
       return router;
     },
