@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest';
+import type { DynoContainer, Phase } from '../../../src/dynos/dyno.js';
+import { type Action, type AppState, planApp, slotKey } from '../../../src/dynos/plan.js';
+import type { AppId } from '../../../src/ids.js';
+
+const appId = 'a' as unknown as AppId;
+const MB = 1024 * 1024;
+const COOL_OFF_MS = 1_200_000;
+
+let serial = 0;
+function container(
+  name: string,
+  release: number,
+  phase: Phase,
+  more: Partial<DynoContainer> = {},
+): DynoContainer {
+  const [type = '', number = ''] = name.split('.');
+  return {
+    containerId: `c${++serial}`,
+    appId,
+    type,
+    number: Number(number),
+    releaseVersion: release,
+    memoryBytes: 512 * MB,
+    startedFor: 1000,
+    isRunning: true,
+    phase,
+    ip: '10.0.0.2',
+    ...more,
+  };
+}
+
+function state(quantities: Record<string, number>, more: Partial<AppState> = {}): AppState {
+  return {
+    appId,
+    releaseVersion: 2,
+    formation: Object.entries(quantities).map(([type, quantity]) => ({
+      type,
+      quantity,
+      size: '512M',
+      memoryBytes: 512 * MB,
+      command: 'run',
+    })),
+    wishes: [],
+    crashes: [],
+    containers: [],
+    starting: new Set(),
+    nowMs: 100_000,
+    coolOffMs: COOL_OFF_MS,
+    ...more,
+  };
+}
+
+function tell(action: Action): string {
+  switch (action.kind) {
+    case 'start':
+      return `start ${action.slot.type}.${action.slot.number} v${action.slot.releaseVersion}`;
+    case 'stop':
+      return `stop ${action.container.type}.${action.container.number} v${action.container.releaseVersion} ${action.why}`;
+    case 'bury':
+      return `bury ${action.container.type}.${action.container.number} v${action.container.releaseVersion}${action.isCurrent ? '' : ' old'}`;
+  }
+}
+
+function actionsOf(input: AppState): string[] {
+  return planApp(input).actions.map(tell).sort();
+}
+
+const crash = (count: number, release = 2, lastAt = 100_000) => [
+  { type: 'web', number: 1, releaseVersion: release, count, lastAt, reason: 'Process exited with status 1' },
+];
+
+describe('planApp', () => {
+  const cases: [string, AppState, string[]][] = [
+    [
+      'starts what the formation asks for',
+      state({ web: 2, worker: 1 }),
+      ['start web.1 v2', 'start web.2 v2', 'start worker.1 v2'],
+    ],
+    ['starts nothing without code', state({ web: 1 }, { releaseVersion: undefined }), []],
+    ['leaves what is right alone', state({ web: 1 }, { containers: [container('web.1', 2, 'up')] }), []],
+    [
+      'does not start twice what is being started',
+      state(
+        { web: 1 },
+        {
+          starting: new Set([slotKey({ appId, type: 'web', number: 1, releaseVersion: 2, memoryBytes: 1 })]),
+        },
+      ),
+      [],
+    ],
+    [
+      'starts the new web dyno beside the old one',
+      state({ web: 1 }, { containers: [container('web.1', 1, 'up')] }),
+      ['start web.1 v2'],
+    ],
+    [
+      'keeps the old web dyno while the new one starts',
+      state({ web: 1 }, { containers: [container('web.1', 1, 'up'), container('web.1', 2, 'starting')] }),
+      [],
+    ],
+    [
+      'stops the old web dyno once the new one is up',
+      state({ web: 1 }, { containers: [container('web.1', 1, 'up'), container('web.1', 2, 'up')] }),
+      ['stop web.1 v1 replaced'],
+    ],
+    [
+      'keeps old workers until every web dyno is up',
+      state(
+        { web: 2, worker: 1 },
+        {
+          containers: [
+            container('web.1', 2, 'up'),
+            container('web.2', 2, 'starting'),
+            container('worker.1', 1, 'up'),
+          ],
+        },
+      ),
+      [],
+    ],
+    [
+      'stops the old worker before it starts the new one',
+      state({ worker: 1 }, { containers: [container('worker.1', 1, 'up')] }),
+      ['stop worker.1 v1 replaced'],
+    ],
+    [
+      'waits with a worker until its place is empty',
+      state({ worker: 1 }, { containers: [container('worker.1', 1, 'stopping')] }),
+      [],
+    ],
+    [
+      'stops what the formation no longer asks for',
+      state(
+        { web: 1 },
+        {
+          containers: [
+            container('web.1', 2, 'up'),
+            container('web.2', 2, 'up'),
+            container('clock.1', 2, 'up'),
+          ],
+        },
+      ),
+      ['stop clock.1 v2 scaled-down', 'stop web.2 v2 scaled-down'],
+    ],
+    [
+      'stops a second copy',
+      state({ web: 1 }, { containers: [container('web.1', 2, 'up'), container('web.1', 2, 'starting')] }),
+      ['stop web.1 v2 surplus'],
+    ],
+    [
+      'replaces a dyno that is older than its restart wish',
+      state(
+        { web: 1 },
+        {
+          containers: [container('web.1', 2, 'up')],
+          wishes: [{ type: 'web', number: 1, restartAt: 2000, stopped: false }],
+        },
+      ),
+      ['start web.1 v2'],
+    ],
+    [
+      'leaves one that is younger than its restart wish',
+      state(
+        { web: 1 },
+        {
+          containers: [container('web.1', 2, 'up')],
+          wishes: [{ type: 'web', number: 1, restartAt: 500, stopped: false }],
+        },
+      ),
+      [],
+    ],
+    [
+      'replaces a dyno of another size',
+      state({ web: 1 }, { containers: [container('web.1', 2, 'up', { memoryBytes: MB })] }),
+      ['start web.1 v2'],
+    ],
+    [
+      'stops a dyno that a user stopped, and does not start it',
+      state(
+        { web: 2 },
+        {
+          containers: [container('web.1', 2, 'up'), container('web.2', 2, 'up')],
+          wishes: [{ type: 'web', number: 2, restartAt: undefined, stopped: true }],
+        },
+      ),
+      ['stop web.2 v2 stopped-by-user'],
+    ],
+    [
+      'buries what ended by itself before it starts another',
+      state({ web: 1 }, { containers: [container('web.1', 2, 'up', { isRunning: false })] }),
+      ['bury web.1 v2'],
+    ],
+    [
+      'buries an old one that ended',
+      state(
+        { web: 1 },
+        { containers: [container('web.1', 1, 'up', { isRunning: false }), container('web.1', 2, 'up')] },
+      ),
+      ['bury web.1 v1 old'],
+    ],
+    [
+      'leaves one that is being stopped to its stop',
+      state({}, { containers: [container('web.1', 2, 'stopping', { isRunning: false })] }),
+      [],
+    ],
+    [
+      'starts again at once after a first crash',
+      state({ web: 1 }, { crashes: crash(1) }),
+      ['start web.1 v2'],
+    ],
+    ['waits after a second crash', state({ web: 1 }, { crashes: crash(2) }), []],
+    [
+      'a crash of an older release does not count',
+      state({ web: 1 }, { crashes: crash(5, 1) }),
+      ['start web.1 v2'],
+    ],
+    [
+      'a crashed new release leaves the old dyno alone',
+      state(
+        { web: 1, worker: 1 },
+        { crashes: crash(3), containers: [container('web.1', 1, 'up'), container('worker.1', 1, 'up')] },
+      ),
+      [],
+    ],
+  ];
+  it.each(cases)('%s', (_name, input, expected) => {
+    expect(actionsOf(input)).toEqual(expected);
+  });
+
+  it('says when a crashed dyno is tried again', () => {
+    expect(planApp(state({ web: 1 }, { crashes: crash(2) })).nextLookAt).toBe(100_000 + COOL_OFF_MS);
+    expect(planApp(state({ web: 1 }, { crashes: crash(4) })).nextLookAt).toBe(100_000 + 4 * COOL_OFF_MS);
+    expect(planApp(state({ web: 1 })).nextLookAt).toBeUndefined();
+  });
+});

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { createAddresses, divideSubnet } from '../../../src/dynos/addresses.js';
+import { planGarbage } from '../../../src/dynos/collect-garbage.js';
+import { crashDelayMs } from '../../../src/dynos/crash-backoff.js';
+import { commandFor } from '../../../src/dynos/environment.js';
+import { describeListening, parseListening } from '../../../src/dynos/health.js';
+import { createTranscript } from '../../../src/dynos/transcript.js';
+import type { Release } from '../../../src/platform/releases.js';
+
+describe('crashDelayMs', () => {
+  it('is none first, then doubles to 16 times the cool-off', () => {
+    const minutes = [0, 1, 2, 3, 4, 5, 6, 7, 50].map(
+      (crashes) => crashDelayMs(crashes, 20 * 60_000) / 60_000,
+    );
+    expect(minutes).toEqual([0, 0, 20, 40, 80, 160, 320, 320, 320]);
+  });
+});
+
+describe('addresses', () => {
+  it('gives each free address of the lower half once before it gives one again', () => {
+    const addresses = createAddresses('10.9.0.0/26');
+    const given = Array.from({ length: 22 }, () => addresses.take(new Set()));
+    expect(new Set(given).size).toBe(22);
+    expect(given[0]).toBe('10.9.0.10');
+    expect(given.at(-1)).toBe('10.9.0.31');
+    expect(() => addresses.take(new Set())).toThrow('in use');
+    addresses.settle('10.9.0.20');
+    expect(addresses.take(new Set())).toBe('10.9.0.20');
+  });
+
+  it('skips what the engine reports as used', () => {
+    expect(createAddresses('10.9.0.0/16').take(new Set(['10.9.0.10', '10.9.0.11']))).toBe('10.9.0.12');
+  });
+
+  it('leaves the upper half to the engine', () => {
+    expect(divideSubnet('10.213.0.0/16')).toEqual({ gateway: '10.213.0.1', engineRange: '10.213.128.0/17' });
+  });
+
+  it.each(['10.0.0.0', '10.0.0.0/30', '300.0.0.0/16', 'x', '10.0.0.0/16; id'])('refuses %s', (subnet) => {
+    expect(() => createAddresses(subnet)).toThrow('not an IPv4 subnet');
+  });
+});
+
+describe('parseListening', () => {
+  it('reads addresses in the byte order of the kernel, and only listening ones', () => {
+    const table = [
+      '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+      '   0: 0100007F:0BB8 00000000:0000 0A 00000000:00000000 00:00000000 00000000 20000        0 1 1 0 100 0 0 10 0',
+      '   1: 0B00007F:A0B1 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0',
+      '   2: 0100007F:0BB8 0100007F:C350 01 00000000:00000000 00:00000000 00000000 20000        0 1 1 0 100 0 0 10 0',
+      '   3: 00000000000000000000000000000000:1388 00000000000000000000000000000000:0000 0A 0 0 0 0 0 0',
+    ].join('\n');
+    expect(parseListening(table)).toEqual(['127.0.0.1:3000', '[::]:5000']);
+  });
+
+  it('names what listened instead', () => {
+    expect(describeListening(['127.0.0.1:3000'], 5000)).toBe(
+      'it listened on 127.0.0.1:3000 instead of 0.0.0.0:$PORT (5000)',
+    );
+    expect(describeListening([], 5000)).toContain('no port at all');
+  });
+});
+
+describe('commandFor', () => {
+  const stack = { labels: { 'paas.stack.sources': 'x' } };
+  it.each([
+    ['npm start', stack, ['/usr/local/bin/paas-launch', 'npm start']],
+    ['npm start', { labels: {} }, ['/bin/sh', '-c', 'npm start']],
+    [['echo', "it's", '$HOME'], stack, ['/usr/local/bin/paas-launch', "'echo' 'it'\\''s' '$HOME'"]],
+    [['echo', '$HOME'], { labels: {} }, ['echo', '$HOME']],
+    ['', stack, undefined],
+  ] as const)('%j', (command, image, entrypoint) => {
+    expect(commandFor(command, image).entrypoint).toEqual(entrypoint);
+  });
+});
+
+describe('planGarbage', () => {
+  const release = (version: number, status: Release['status'] = 'succeeded') =>
+    // Only these fields are read.
+    ({ version, status, image: `sha256:${version}` }) as unknown as Release;
+  const image = (id: string, app: string, createdAt = 0) => ({
+    id,
+    tags: [],
+    labels: { 'paas.app': app },
+    createdAt,
+  });
+  const nowMs = 10 * 3600_000;
+
+  it('keeps the newest ten runnable releases, pending ones and what runs; the others expire', () => {
+    const releases = Array.from({ length: 14 }, (_, index) =>
+      release(14 - index, index === 1 ? 'failed' : 'succeeded'),
+    );
+    const plan = planGarbage({
+      apps: new Map([['a', releases]]),
+      images: releases.map(({ version }) => image(`sha256:${version}`, 'a')),
+      usedImages: new Set(['sha256:2']),
+      nowMs,
+    });
+    expect(plan.tags).toEqual(['sha256:13', 'sha256:3', 'sha256:1']);
+    expect(plan.expired.map(({ version }) => version)).toEqual([3, 1]);
+  });
+
+  it('takes the images of a destroyed app at once, and leaves young ones of a live app', () => {
+    const plan = planGarbage({
+      apps: new Map([['a', []]]),
+      images: [
+        image('sha256:x', 'gone', nowMs),
+        image('sha256:y', 'a', nowMs - 1000),
+        image('sha256:z', 'a', 0),
+      ],
+      usedImages: new Set(),
+      nowMs,
+    });
+    expect(plan.tags).toEqual(['sha256:x', 'sha256:z']);
+  });
+});
+
+describe('transcript', () => {
+  it('gives every reader all of it from the start, and cuts off at its limit', async () => {
+    const transcript = createTranscript(10);
+    transcript.write('12345');
+    const early = readAll(transcript.read());
+    transcript.write('67890');
+    transcript.write('too much');
+    transcript.write('more');
+    transcript.end();
+    const text = '1234567890\n[output cut off after 10 bytes]\n';
+    expect((await early).join('')).toBe(text);
+    expect((await readAll(transcript.read())).join('')).toBe(text);
+    expect(transcript.text()).toBe(text);
+  });
+});
+
+async function readAll(parts: AsyncIterable<string>): Promise<string[]> {
+  const all: string[] = [];
+  for await (const part of parts) all.push(part);
+  return all;
+}
