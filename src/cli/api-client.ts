@@ -34,6 +34,8 @@ export interface StreamOptions {
 }
 
 const TIMEOUT_MS = 60_000;
+/** The server checks a whole archive before it answers. */
+const UPLOAD_ANSWER_TIMEOUT_MS = 600_000;
 const RESOLVED_HERE = { address: '127.0.0.1', family: 4 };
 
 /** A client for the API at `host` (an origin such as `http://localhost:8080`). */
@@ -161,15 +163,16 @@ async function sendOnce(sending: Sending): Promise<IncomingMessage> {
   }
   const { request } = await transport(sending.origin);
   return new Promise((resolve, reject) => {
-    const outgoing = request(connection(sending.origin, { method, path, headers, signal }), resolve);
+    // A connection kept from before may just be closing: only what may be repeated is sent on one.
+    const fresh = method === 'GET' ? {} : { agent: false };
+    const outgoing = request(
+      connection(sending.origin, { method, path, headers, signal, ...fresh }),
+      resolve,
+    );
     outgoing.on('error', reject);
-    // An upload may wait on a slow line; the time-out counts from its last byte.
+    const onSilence = () => outgoing.destroy(new CliError(`${sending.origin.origin} does not answer.`));
+    // An upload may wait on a slow line; its time-out counts from the last byte.
     if (idleTimeoutMs !== undefined && body.body === undefined) outgoing.setTimeout(idleTimeoutMs, onSilence);
-    function onSilence() {
-      outgoing.destroy(
-        new CliError(`No answer from ${sending.origin.origin} in ${(idleTimeoutMs ?? 0) / 1000} s.`),
-      );
-    }
     if (body.body === undefined) {
       outgoing.end(payload);
       return;
@@ -177,6 +180,7 @@ async function sendOnce(sending: Sending): Promise<IncomingMessage> {
     const { stream } = body.body;
     stream.on('error', (error) => outgoing.destroy(error));
     outgoing.on('close', () => stream.destroy());
+    outgoing.on('finish', () => outgoing.setTimeout(UPLOAD_ANSWER_TIMEOUT_MS, onSilence));
     // An early refusal (401, 413) ends the upload.
     outgoing.on('response', () => stream.unpipe(outgoing));
     stream.pipe(outgoing);
@@ -201,7 +205,9 @@ async function upgrade(options: {
       signal.removeEventListener('abort', cancel);
       resolve({ socket, head });
     });
-    outgoing.setTimeout(TIMEOUT_MS, () => outgoing.destroy(new CliError(`No answer from ${origin.origin}.`)));
+    outgoing.setTimeout(TIMEOUT_MS, () =>
+      outgoing.destroy(new CliError(`${origin.origin} does not answer.`)),
+    );
     const cancel = () => outgoing.destroy(signal.reason);
     signal.addEventListener('abort', cancel, { once: true });
     outgoing.end();

@@ -13,6 +13,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
 const FORCE_COUNT = 4;
 const FORCE_WINDOW_MS = 1000;
 const EXIT_INTERRUPTED = 130;
+const KEEP_ALIVE_MS = 30_000;
 
 /** Runs until the command has ended; answers its exit code. `tty` sends keys as they are typed. */
 export async function attach(
@@ -25,6 +26,7 @@ export async function attach(
   // A failed write also ends the reading below, which reports it.
   socket.on('error', () => {});
   socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
   signal.addEventListener('abort', () => socket.destroy(), { once: true });
   const restore = tty ? enterRawMode(terminal, socket) : undefined;
   const stopSignals = forwardSignals(socket, tty);

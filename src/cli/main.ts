@@ -9,7 +9,7 @@ import { CliError, errorCode, usageError } from './cli-error.js';
 import { parseCommandLine } from './command.js';
 import { catalog } from './commands.js';
 import { openSession } from './session.js';
-import { openTerminal, paint, print, type Terminal, warn } from './terminal.js';
+import { note, openTerminal, paint, print, type Terminal, warn } from './terminal.js';
 
 /** The shell's code for a program that SIGPIPE ended; here: the reader of a running command's output went away. */
 const EXIT_BROKEN_PIPE = 141;
@@ -79,7 +79,7 @@ function report(terminal: Terminal, error: unknown): number {
   const known = error instanceof CliError ? error : undefined;
   const prefix = paint(terminal.hasErrorColors, 'red', ' ▸    ');
   const text = known?.message ?? (error instanceof Error ? error.message : String(error));
-  for (const line of text.split('\n')) terminal.stderr.write(`${prefix}${line}\n`);
+  for (const line of text.split('\n')) note(terminal, `${prefix}${line}`);
   if (known?.hint !== undefined) warn(terminal, known.hint);
   if (known === undefined) {
     const code = errorCode(error);

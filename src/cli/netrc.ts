@@ -17,5 +17,10 @@ export function setNetrcEntry(
 /** The text without the entry of `machine`. */
 export function removeNetrcEntry(text: string, machine: string): string {
   const pieces = text.split(/^(?=[ \t]*(?:machine|default|macdef)\b)/m);
-  return pieces.filter((piece) => /^[ \t]*machine\s+(\S+)/.exec(piece)?.[1] !== machine).join('');
+  const isOurs = (piece: string) => /^[ \t]*machine\s+(\S+)/.exec(piece)?.[1] === machine;
+  return pieces.map((piece) => (isOurs(piece) ? commentsOf(piece) : piece)).join('');
+}
+
+function commentsOf(piece: string): string {
+  return (piece.match(/^[ \t]*#.*\n?/gm) ?? []).join('');
 }

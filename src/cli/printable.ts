@@ -1,11 +1,13 @@
 // Text from apps and other users, made safe for a terminal.
 
-/** `text` with control bytes written as `\x1b`, except tabs, line ends and colour sequences (SGR). */
+/** `text` with control bytes written as `\x1b`, except tabs, line ends (CRLF too) and colour sequences (SGR). */
 export function printable(text: string): string {
-  return text.replace(
-    /\u001b\[[0-9;:]*m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
-    (found) => (found.length > 1 ? found : escapeCharacter(found)),
-  );
+  return text
+    .replace(/\r+(?=\n|$)/g, '')
+    .replace(
+      /\u001b\[[0-9;:]*m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+      (found) => (found.length > 1 ? found : escapeCharacter(found)),
+    );
 }
 
 /** True when `text` sets a colour, so that the line must end with a reset. */

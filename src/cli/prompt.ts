@@ -11,7 +11,6 @@ export async function ask(
   question: string,
   options: { isSecret?: boolean } = {},
 ): Promise<string> {
-  terminal.stderr.write(question);
   // readline echoes to its output: for a secret that is a place where nothing is kept.
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({
@@ -20,11 +19,13 @@ export async function ask(
     terminal: terminal.stdin.isTTY === true,
     historySize: 0,
   });
+  // Only now does the terminal itself echo nothing: whoever answers fast must not see the secret.
+  if (options.isSecret) terminal.stderr.write(question);
   const given = new AbortController();
   lines.on('SIGINT', () => given.abort());
   lines.on('close', () => given.abort());
   try {
-    return await lines.question('', { signal: given.signal });
+    return await lines.question(options.isSecret ? '' : question, { signal: given.signal });
   } catch (error) {
     throw new CliError('Canceled.', { exitCode: 130, cause: error });
   } finally {

@@ -1,10 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -147,6 +148,37 @@ describe('login', () => {
     await cli.run(['logout']);
     expect(await readFile(netrc, 'utf8')).toBe('machine other.example.com login a password b\n');
     expect(await cli.run(['whoami'])).toMatchObject({ code: 1 });
+  });
+
+  it('asks for email and password on a terminal, and does not show the password', async () => {
+    const made = { id: 'auth1', access_token: { id: 't', token: 'fresh', expires_in: null }, user };
+    api.json('POST /oauth/authorizations', made, 201);
+    const command = `"${process.execPath}" "${cli.main}" login`;
+    const child = spawn('script', ['-qec', command, '/dev/null'], {
+      env: { ...process.env, HOME: cli.home, PAAS_HOST: api.host, PAAS_TOKEN: '' },
+    });
+    let out = '';
+    let typed = 0;
+    const answers: [string, string][] = [
+      ['Email: ', 'ada@example.com\r'],
+      ['Password: ', 'hunter2\r'],
+    ];
+    child.stdout.on('data', (chunk) => {
+      out += chunk;
+      const [prompt, answer] = answers[typed] ?? [];
+      if (prompt === undefined || !out.includes(prompt)) return;
+      typed += 1;
+      child.stdin.write(answer);
+    });
+    const [code] = await once(child, 'close');
+    expect(out).toContain(`Logged in to ${api.host} as ada@example.com`);
+    expect(code).toBe(0);
+    expect(out).not.toContain('hunter2');
+    const basic = Buffer.from('ada@example.com:hunter2').toString('base64');
+    expect(last('POST')?.headers.authorization).toBe(`Basic ${basic}`);
+    api.json('DELETE /oauth/authorizations/auth1', {});
+    await cli.run(['logout'], { env: { PAAS_HOST: api.host } });
+    expect(last('DELETE')?.headers.authorization).toBe('Bearer fresh');
   });
 
   it('refuses a token that the server refuses', async () => {
@@ -543,8 +575,31 @@ describe('run', () => {
 
   it('says so when the connection breaks before the exit code', async () => {
     attachable();
+    api.program(
+      ATTACH,
+      () => {},
+      (_send, socket) => socket.end(),
+    );
     const result = await paas('run', 'x');
     expect(result.code).toBe(1);
+    expect(result.stderr).toContain('The connection to the dyno broke');
+  });
+
+  it('dies like a program of a pipe when the reader goes away', async () => {
+    attachable();
+    api.program(
+      ATTACH,
+      () => {},
+      (send, socket) => {
+        const more = () => socket.writable && send(1, 'y\n'.repeat(1000)) && setImmediate(more);
+        more();
+      },
+    );
+    const script = `"${process.execPath}" "${cli.main}" run -q yes | head -n 1; echo "\${PIPESTATUS[0]}"`;
+    const { stdout } = await promisify(execFile)('bash', ['-c', script], {
+      env: { ...process.env, HOME: cli.home, ...env() },
+    });
+    expect(stdout).toBe('y\n141\n');
   });
 
   it('gives a terminal: size, raw keys, and the terminal is put back', async () => {

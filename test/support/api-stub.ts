@@ -20,6 +20,9 @@ export type Program = (
   send: (type: number, payload: Buffer | string) => void,
 ) => void;
 
+/** What the program does when the connection opens. */
+export type Greeting = (send: (type: number, payload: Buffer | string) => boolean, socket: Socket) => void;
+
 export interface ApiStub extends AsyncDisposable {
   readonly host: string;
   readonly seen: SeenRequest[];
@@ -28,16 +31,12 @@ export interface ApiStub extends AsyncDisposable {
   /** Answers with JSON. */
   json(route: string, value: unknown, status?: number): void;
   /** Speaks paas-run/1 at `path`. */
-  program(
-    path: string,
-    program: Program,
-    greet?: (send: (type: number, payload: Buffer | string) => void) => void,
-  ): void;
+  program(path: string, program: Program, greet?: Greeting): void;
 }
 
 export async function startApiStub(): Promise<ApiStub> {
   const answers = new Map<string, Answer>();
-  const programs = new Map<string, { program: Program; greet: Parameters<ApiStub['program']>[2] }>();
+  const programs = new Map<string, { program: Program; greet: Greeting | undefined }>();
   const sockets = new Set<Socket>();
   const seen: SeenRequest[] = [];
   const server = createServer(async (incoming, reply) => {
@@ -56,7 +55,7 @@ export async function startApiStub(): Promise<ApiStub> {
     socket.on('error', () => {});
     const send = (type: number, payload: Buffer | string) => socket.write(encodeFrame(type, payload));
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: paas-run/1\r\n\r\n');
-    found.greet?.(send);
+    found.greet?.(send, socket);
     const decode = createFrameDecoder();
     socket.on('data', (chunk) => {
       for (const frame of decode(chunk)) found.program(frame, send);

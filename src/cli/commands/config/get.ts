@@ -2,7 +2,7 @@ import { appFlags, defineCommand, jsonFlag } from '../../command.js';
 import { formatConfigLines } from '../../config-lines.js';
 import { printJson } from '../../terminal.js';
 
-/** `paas config:get KEY...`: the bare values, one a line; exit code 1 when one is not set. */
+/** `paas config:get KEY...`: the bare values, one a line, an empty line for one that is not set. */
 export const command = defineCommand({
   summary: 'print the value of config vars',
   args: 'KEY...',
@@ -23,6 +23,5 @@ export const command = defineCommand({
     if (flags.json) printJson(session.terminal, chosen);
     else if (flags.shell) stdout.write(formatConfigLines(chosen));
     else for (const key of args) stdout.write(`${chosen[key] ?? ''}\n`);
-    return found.length === args.length ? 0 : 1;
   },
 });

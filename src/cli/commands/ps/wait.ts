@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ApiDyno } from '../../api-types.js';
+import type { ApiClient } from '../../api-client.js';
+import type { ApiDyno, ApiFormation } from '../../api-types.js';
 import { CliError } from '../../cli-error.js';
 import { appFlags, defineCommand, parseCount } from '../../command.js';
 import { newestReleases } from '../../releases.js';
@@ -21,27 +22,40 @@ export const command = defineCommand({
     const seconds = parseCount('timeout', flags.timeout) ?? 300;
     const app = await session.app(flags);
     const api = await session.api();
-    const release = (await newestReleases(api, app, 10)).find(({ status }) => status === 'succeeded');
-    const version = release?.version ?? 1;
-    const isOther = (dyno: ApiDyno) =>
-      (flags.type !== undefined && dyno.type !== flags.type) ||
-      dyno.type === 'release' ||
-      (dyno.type === 'run' && !flags['with-run']);
-    const isReady = (dyno: ApiDyno) =>
-      isOther(dyno) || (dyno.state === 'up' && dyno.release.version >= version);
-    await action(session.terminal, `Waiting for every dyno to be running v${version}`, async () => {
+    const isAsked = (type: string) =>
+      (flags.type === undefined || flags.type === type) && (type !== 'run' || flags['with-run'] === true);
+    await action(session.terminal, `Waiting for every dyno of ${app} to run the newest release`, async () => {
       const deadline = Date.now() + seconds * 1000;
       for (;;) {
-        const dynos = await api.list<ApiDyno>(`/apps/${app}/dynos`);
-        const late = dynos.filter((dyno) => !isReady(dyno)).map((dyno) => `${dyno.name} (${dyno.state})`);
+        const late = await lateDynos(api, app, isAsked);
         if (late.length === 0) return;
         if (Date.now() > deadline) {
-          throw new CliError(`After ${seconds} s not yet running: ${late.join(', ')}`, {
-            hint: `See: paas logs --app ${app}`,
-          });
+          const hint = `See: paas logs --app ${app}`;
+          throw new CliError(`After ${seconds} s not yet running: ${late.join(', ')}`, { hint });
         }
         await delay(POLL_MS, undefined, { signal: session.signal });
       }
     });
   },
 });
+
+/** What is still missing: dynos that are not up on the newest release, and types with fewer dynos than wished. */
+async function lateDynos(api: ApiClient, app: string, isAsked: (type: string) => boolean): Promise<string[]> {
+  const [releases, dynos, formation] = await Promise.all([
+    newestReleases(api, app, 10),
+    api.list<ApiDyno>(`/apps/${app}/dynos`),
+    api.list<ApiFormation>(`/apps/${app}/formation`),
+  ]);
+  const wanted = releases.find(({ status }) => status !== 'failed' && status !== 'expired');
+  const version = wanted?.version ?? 1;
+  if (wanted?.status === 'pending') return [`the release command of v${version}`];
+  const late = dynos
+    .filter((dyno) => dyno.type !== 'release' && isAsked(dyno.type))
+    .filter((dyno) => dyno.state !== 'up' || (dyno.type !== 'run' && dyno.release.version < version))
+    .map((dyno) => `${dyno.name} (${dyno.state}, v${dyno.release.version})`);
+  const missing = formation
+    .filter(({ type }) => type !== 'release' && isAsked(type))
+    .filter(({ type, quantity }) => dynos.filter((dyno) => dyno.type === type).length < quantity)
+    .map(({ type }) => `${type} (too few)`);
+  return [...late, ...missing];
+}

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { createEventParser } from '../../../src/cli/event-stream.js';
+import { createLogPainter, forTerminal, parseLogLine } from '../../../src/cli/log-lines.js';
+import { createFrameDecoder, encodeFrame } from '../../../src/cli/run-frames.js';
+
+describe('server-sent events', () => {
+  const text =
+    ': hb\n\nretry: 1\n\nid: 1\ndata: a\n\nid: 2\r\ndata: b\r\ndata:c\r\n\r\nevent: dropped\ndata: {"count":3}\n\ndata:  two blanks\n\n';
+  const expected = [
+    { id: '1', type: 'message', data: 'a' },
+    { id: '2', type: 'message', data: 'b\nc' },
+    { id: '2', type: 'dropped', data: '{"count":3}' },
+    { id: '2', type: 'message', data: ' two blanks' },
+  ];
+  it.each([1, 2, 3, 7, 1000])('are read in pieces of %d characters', (size) => {
+    const parse = createEventParser();
+    const events = [];
+    for (let at = 0; at < text.length; at += size) events.push(...parse(text.slice(at, at + size)));
+    expect(events).toEqual(expected);
+  });
+  it('drops an event that was cut off', () => {
+    expect(createEventParser()('id: 1\ndata: a\n')).toEqual([]);
+  });
+});
+
+describe('frames', () => {
+  const frames = [
+    { type: 1, payload: Buffer.from('out') },
+    { type: 2, payload: Buffer.alloc(0) },
+    { type: 3, payload: Buffer.from('{"code":1}') },
+  ];
+  const bytes = Buffer.concat(frames.map(({ type, payload }) => encodeFrame(type, payload)));
+  it.each([1, 2, 5, 6, 100])('are read in pieces of %d bytes', (size) => {
+    const decode = createFrameDecoder();
+    const read = [];
+    for (let at = 0; at < bytes.length; at += size) read.push(...decode(bytes.subarray(at, at + size)));
+    expect(read).toEqual(frames);
+  });
+  it('begin with the type and the length, big endian', () => {
+    expect(encodeFrame(2, 'ab')).toEqual(Buffer.from([2, 0, 0, 0, 2, 97, 98]));
+  });
+  it('may not be absurdly long', () => {
+    expect(() => createFrameDecoder()(Buffer.from('HTTP/1.1'))).toThrow('not a frame');
+  });
+});
+
+describe('log lines', () => {
+  const line = '2010-09-16T15:13:46.677020+00:00 app[web.1]: hello [x]: y';
+  it('have parts', () => {
+    expect(parseLogLine(line)).toEqual({
+      timestamp: '2010-09-16T15:13:46.677020+00:00',
+      source: 'app',
+      process: 'web.1',
+      message: 'hello [x]: y',
+    });
+    expect(parseLogLine('junk')).toBeUndefined();
+  });
+  it('keep one colour for each process type', () => {
+    const paint = createLogPainter();
+    const color = (text: string) => paint(text).slice(0, 5);
+    expect(color('t app[web.1]: a')).toBe(color('t heroku[web.2]: b'));
+    expect(color('t app[web.1]: a')).not.toBe(color('t app[worker.1]: b'));
+    expect(paint('t heroku[router]: at=error code=H12 status=503')).toContain('\u001b[31mcode=H12\u001b[0m');
+  });
+  it('cannot leave a terminal coloured or move its cursor', () => {
+    expect(forTerminal('t app[web.1]: \u001b[31mred\u001b[2J')).toBe(
+      't app[web.1]: \u001b[31mred\\x1b[2J\u001b[0m',
+    );
+  });
+});
