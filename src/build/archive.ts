@@ -1,0 +1,43 @@
+// Looks at archives and unpacks them, in a child process (archive-worker.ts).
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { PaasError } from '../errors.js';
+import type { ArchiveReply, ArchiveTask } from './archive-worker.js';
+
+/** Compiled worker beside this file; tests name another. */
+export const ARCHIVE_WORKER = new URL('./archive-worker.js', import.meta.url).pathname;
+
+/**
+ * Checks every entry of a tar or tar.gz on disk; with `unpackTo` also unpacks it there once all are right. One top
+ * folder is stripped (unless entries begin with `./`), `.git` is left out. Throws `invalid_archive` or
+ * `payload_too_large` naming the entry. Returns the inflated size.
+ */
+export async function checkArchive(
+  options: Omit<ArchiveTask, 'unpackTo'> & {
+    unpackTo?: string;
+    worker?: string;
+    signal?: AbortSignal | undefined;
+  },
+): Promise<{ bytes: number }> {
+  const { path, maxBytes, from, unpackTo } = options;
+  const task: ArchiveTask = { path, maxBytes, from, unpackTo };
+  const child = spawn(
+    process.execPath,
+    ['--max-old-space-size=512', options.worker ?? ARCHIVE_WORKER, JSON.stringify(task)],
+    { env: {}, stdio: ['ignore', 'pipe', 'ignore'], ...(options.signal && { signal: options.signal }) },
+  );
+  const [line] = await Promise.all([text(child.stdout), once(child, 'exit')]).catch((error: unknown) => {
+    options.signal?.throwIfAborted();
+    throw error;
+  });
+  // The worker prints one ArchiveReply unless it was killed, by the kernel for example.
+  const reply = (line === '' ? undefined : JSON.parse(line)) as ArchiveReply | undefined;
+  if (reply?.kind === 'ok') return { bytes: reply.bytes };
+  if (reply?.kind === 'refused') throw new PaasError(reply.id, reply.message);
+  if (reply?.kind === 'broken' && reply.code === 'ENOSPC') {
+    throw new PaasError('storage_full', 'The server has no disk space left to unpack the source.');
+  }
+  throw new Error(`the archive could not be read (${reply?.code ?? 'the worker died'})`);
+}

@@ -1,0 +1,182 @@
+// One build: source -> (buildpacks | Dockerfile | ready image) -> image and process types. Knows nothing of queues or releases.
+
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Engine } from '../engine/engine.js';
+import { PaasError, quoteValue } from '../errors.js';
+import type { App } from '../platform/apps.js';
+import { type BuildpackSettings, runBuildpacks } from './buildpacks.js';
+import { buildDockerfile } from './dockerfile.js';
+import { assembleImage, formatSize, imageTag } from './image.js';
+import { resolveProcessTypes } from './process-types.js';
+import { type Source, unpackSource } from './source.js';
+import { readSourceFile } from './source-files.js';
+
+/** What is the same for every build on this server. */
+export interface BuildSettings extends BuildpackSettings {
+  readonly stackRunImage: string;
+  readonly maxSourceBytes: number;
+  readonly maxSlugBytes: number;
+  /** No build begins with less free space than this. */
+  readonly minFreeBytes: number;
+  /** Compiled archive-worker.js; undefined for the one beside this code. */
+  readonly archiveWorker: string | undefined;
+}
+
+export interface Built {
+  /** Digest. */
+  readonly image: string;
+  readonly processTypes: Readonly<Record<string, string>>;
+  readonly buildpacks: readonly string[];
+}
+
+interface BuildRequest {
+  readonly engine: Engine;
+  readonly settings: BuildSettings;
+  readonly app: App;
+  readonly buildId: string;
+  readonly source: Source;
+  readonly config: Readonly<Record<string, string>>;
+  /** Work directory of this build; the caller removes it. */
+  readonly directory: string;
+  readonly signal: AbortSignal;
+}
+
+/** Yields the output; throws PaasError with the reason when there is no image in the end. */
+export async function* buildSlug(request: BuildRequest): AsyncGenerator<string, Built> {
+  const { source, app, settings, signal, directory } = request;
+  if (source.kind === 'image') return yield* takeImage(request, source.reference);
+  await requireSpace(dirname(directory), settings.minFreeBytes);
+  yield* unpackSource({
+    source,
+    directory,
+    maxBytes: settings.maxSourceBytes,
+    worker: settings.archiveWorker,
+    signal,
+  });
+  const procfile = await readSourceFile(directory, 'Procfile');
+  // Read by nobody here, but later by others: what is no regular file is refused at the door.
+  for (const name of ['app.json', '.buildpacks']) await readSourceFile(directory, name);
+  const hasDockerfile = (await readSourceFile(directory, 'Dockerfile')) !== undefined;
+  const isDockerfile = app.buildpacks.length === 0 ? hasDockerfile : app.buildpacks.includes('dockerfile');
+  if (!isDockerfile) return yield* buildWithBuildpacks(request, procfile);
+  if (!hasDockerfile) {
+    throw new PaasError('build_failed', 'There is no Dockerfile in the root of the source.', {
+      hint: 'Add one, or clear the buildpacks with: paas buildpacks:clear',
+    });
+  }
+  return yield* buildWithDockerfile(request, procfile);
+}
+
+async function* buildWithBuildpacks(
+  request: BuildRequest,
+  procfile: Buffer | undefined,
+): AsyncGenerator<string, Built> {
+  const { engine, settings, app, buildId, source, signal } = request;
+  // Known to be wrong before minutes of building.
+  if (procfile !== undefined) resolveProcessTypes({ builtWith: 'buildpacks', procfile, defaults: {} });
+  const result = yield* runBuildpacks({
+    engine,
+    settings,
+    app,
+    buildId,
+    suffix: suffixOf(buildId),
+    directory: request.directory,
+    config: request.config,
+    sourceVersion: source.kind === 'git' ? source.commit : '',
+    signal,
+  });
+  try {
+    const { processTypes, output } = resolveProcessTypes({
+      builtWith: 'buildpacks',
+      procfile,
+      defaults: result.defaultProcessTypes,
+    });
+    yield `${output}-----> Compressing...\n`;
+    const { image, slugBytes } = await assembleImage({
+      engine,
+      instance: settings.instance,
+      stackRunImage: settings.stackRunImage,
+      maxSlugBytes: settings.maxSlugBytes,
+      app,
+      buildId,
+      suffix: suffixOf(buildId),
+      containerId: result.containerId,
+      signal,
+    });
+    yield `       Done: ${formatSize(slugBytes)}\n`;
+    return { image, processTypes, buildpacks: result.buildpacks };
+  } finally {
+    await engine.removeContainer(result.containerId);
+  }
+}
+
+async function* buildWithDockerfile(
+  request: BuildRequest,
+  procfile: Buffer | undefined,
+): AsyncGenerator<string, Built> {
+  const { processTypes, output } = resolveProcessTypes({ builtWith: 'dockerfile', procfile, defaults: {} });
+  yield '-----> Building the Dockerfile\n';
+  const image = yield* buildDockerfile({
+    engine: request.engine,
+    instance: request.settings.instance,
+    stackRunImage: request.settings.stackRunImage,
+    caBundle: request.settings.caBundle,
+    memoryBytes: request.settings.memoryBytes,
+    app: request.app,
+    buildId: request.buildId,
+    suffix: suffixOf(request.buildId),
+    directory: request.directory,
+    signal: request.signal,
+  });
+  yield output;
+  return { image, processTypes, buildpacks: ['dockerfile'] };
+}
+
+async function* takeImage(request: BuildRequest, reference: string): AsyncGenerator<string, Built> {
+  const { engine, settings, app, buildId, signal } = request;
+  if (!isImageReference(reference)) {
+    throw new PaasError('invalid_params', `${quoteValue(reference)} is no image reference.`, {
+      hint: 'Write it as registry/name:tag or name@sha256:digest.',
+    });
+  }
+  yield `-----> Using image ${reference}\n`;
+  for (const steps = engine.pullImage(reference, { signal }); ; ) {
+    const step = await steps.next();
+    if (!step.done) {
+      yield `       ${step.value}`;
+      continue;
+    }
+    const image = step.value;
+    const { processTypes, output } = resolveProcessTypes({
+      builtWith: 'image',
+      procfile: undefined,
+      defaults: {},
+    });
+    await engine.tagImage(image, imageTag({ instance: settings.instance, appId: app.id, buildId }));
+    yield `       Digest: ${image}\n${output}`;
+    return { image, processTypes, buildpacks: [] };
+  }
+}
+
+/** Grammar of https://pkg.go.dev/github.com/distribution/reference, with its lengths; no id of a local image. */
+export function isImageReference(text: string): boolean {
+  const name = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
+  const host = '[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?';
+  const pattern = `^(?:${host}/)?${name}(?:/${name})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$`;
+  const isBareId = /^(?:[0-9a-f]{64})$/.test(text);
+  return text.length <= 300 && !text.includes('\n') && !isBareId && new RegExp(pattern).test(text);
+}
+
+async function requireSpace(directory: string, minFreeBytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize >= minFreeBytes) return;
+  throw new PaasError('storage_full', 'The server is low on disk space, so no build begins.', {
+    hint: 'Free some space on the server and deploy again.',
+  });
+}
+
+/** Container names of a build are told apart by what they are for. */
+function suffixOf(buildId: string): string {
+  return buildId.replaceAll('-', '').slice(0, 12);
+}

@@ -1,0 +1,207 @@
+// Runs buildpacks over a source in a container of the build image (docs/decisions/0010-buildpacks-in-one-container.md).
+
+import { PassThrough, type Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pack as packFiles } from 'tar-fs';
+import { extract, type Pack, pack } from 'tar-stream';
+import { buildSpec, LABEL, type Mount } from '../engine/container-spec.js';
+import type { Attachment, Engine } from '../engine/engine.js';
+import { PaasError } from '../errors.js';
+import type { App } from '../platform/apps.js';
+import { CA_BUNDLE_ENV, CA_BUNDLE_PATH } from './ca-bundle.js';
+import { slugIgnore } from './slug-ignore.js';
+import { readSourceFile } from './source-files.js';
+
+/** What is the same for every build on this server. */
+export interface BuildpackSettings {
+  readonly instance: string;
+  readonly stackBuildImage: string;
+  readonly buildpacksDirectory: string;
+  readonly caBundle: string | undefined;
+  readonly memoryBytes: number;
+  readonly network: string;
+}
+
+/** What the driver in the container leaves behind. */
+export interface BuildpackResult {
+  /** The stopped container that holds the slug in /app; the caller removes it. */
+  readonly containerId: string;
+  readonly buildpacks: readonly string[];
+  readonly defaultProcessTypes: Readonly<Record<string, string>>;
+}
+
+const NO_BUILDPACK_MATCHED = 10;
+const ENV_BYTES = 16 * 1024 * 1024;
+
+/** Yields the output; throws `build_failed` with the reason. The container is removed unless it returns. */
+export async function* runBuildpacks(options: {
+  engine: Engine;
+  settings: BuildpackSettings;
+  app: App;
+  buildId: string;
+  suffix: string;
+  directory: string;
+  config: Readonly<Record<string, string>>;
+  sourceVersion: string;
+  signal: AbortSignal;
+}): AsyncGenerator<string, BuildpackResult> {
+  const { engine, settings, app, signal } = options;
+  const cache = cacheVolume(settings.instance, app.id);
+  await engine.ensureVolume(cache, { [LABEL.app]: app.id });
+  const id = await engine.createContainer(containerSpec({ ...options, cache }));
+  // An end from outside must end the program too, whatever the code below waits for.
+  const kill = () => void engine.removeContainer(id).catch(() => undefined);
+  signal.addEventListener('abort', kill, { once: true });
+  try {
+    signal.throwIfAborted();
+    await engine.putArchive(id, await packSource(options.directory), { path: '/app' });
+    const streams = await engine.attach(id, { tty: false, stdin: true });
+    await engine.startContainer(id);
+    sendConfig(streams, options.config);
+    yield* mergedText(streams);
+    const { exitCode } = await engine.waitContainer(id, { signal });
+    signal.throwIfAborted();
+    const { oomKilled } = await engine.inspectContainer(id);
+    if (exitCode !== 0) throw failure({ exitCode, oomKilled, memoryBytes: settings.memoryBytes });
+    return { containerId: id, ...(await readResult(engine, id)) };
+  } catch (error) {
+    await engine.removeContainer(id);
+    // The abort's own reason, not what breaking off did to the streams.
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', kill);
+  }
+}
+
+/** Name of the volume that keeps an app's downloads and intermediate results between builds. */
+export function cacheVolume(instance: string, appId: string): string {
+  return `paas-cache-${instance}-${appId}`;
+}
+
+function containerSpec(options: {
+  settings: BuildpackSettings;
+  app: App;
+  buildId: string;
+  suffix: string;
+  sourceVersion: string;
+  cache: string;
+}) {
+  const { settings, app } = options;
+  const caMount: Mount[] =
+    settings.caBundle === undefined
+      ? []
+      : [{ kind: 'bind', source: settings.caBundle, target: CA_BUNDLE_PATH, readOnly: true }];
+  return buildSpec({
+    instance: settings.instance,
+    app: { id: app.id, name: app.name },
+    suffix: options.suffix,
+    image: settings.stackBuildImage,
+    buildId: options.buildId,
+    // The config vars come on stdin: not in argv, environment, labels or a file system that outlives the build.
+    command: ['/bin/sh', '-c', 'tar -x -f - -C /env && exec /usr/local/bin/paas-build </dev/null'],
+    env: {
+      BUILD_DIR: '/app',
+      CACHE_DIR: '/cache',
+      ENV_DIR: '/env',
+      BUILDPACKS_DIR: '/buildpacks',
+      BUILDPACKS: app.buildpacks.join(' '),
+      SOURCE_VERSION: options.sourceVersion,
+      STACK: app.stack,
+      REQUEST_ID: options.buildId,
+      HOME: '/app',
+      ...(settings.caBundle !== undefined && CA_BUNDLE_ENV),
+    },
+    memoryBytes: settings.memoryBytes,
+    mounts: [
+      { kind: 'volume', source: options.cache, target: '/cache', readOnly: false },
+      { kind: 'bind', source: settings.buildpacksDirectory, target: '/buildpacks', readOnly: true },
+      { kind: 'tmpfs', target: '/env', sizeBytes: ENV_BYTES },
+      ...caMount,
+    ],
+    network: settings.network,
+  });
+}
+
+/** The unpacked source as a tar, owned by the user of the build, without what .slugignore names. */
+async function packSource(directory: string): Promise<Readable> {
+  const ignores = slugIgnore(directory, (await readSourceFile(directory, '.slugignore'))?.toString('utf8'));
+  const tar = packFiles(directory, {
+    ignore: ignores,
+    map: (header) => ({ ...header, uid: 20000, gid: 20000 }),
+  });
+  return asReadable(tar);
+}
+
+/** tar-fs and tar-stream make streams of a library that the rest of Node only resembles. */
+function asReadable(tar: Pack): Readable {
+  const through = new PassThrough();
+  tar.on('error', (error) => through.destroy(error));
+  return tar.pipe(through);
+}
+
+function sendConfig(streams: Attachment, config: Readonly<Record<string, string>>): void {
+  const tar = pack();
+  for (const [name, value] of Object.entries(config)) tar.entry({ name, mode: 0o600 }, value);
+  tar.finalize();
+  // The program may end without having read it all; its exit code tells.
+  streams.stdin.on('error', () => undefined);
+  asReadable(tar).pipe(streams.stdin);
+}
+
+async function* mergedText(streams: Attachment): AsyncGenerator<string> {
+  const both = new PassThrough({ encoding: 'utf8' });
+  const sources = [streams.stdout, ...(streams.stderr === undefined ? [] : [streams.stderr])];
+  let open = sources.length;
+  for (const source of sources) {
+    source.pipe(both, { end: false });
+    source.on('end', () => {
+      open -= 1;
+      if (open === 0) both.end();
+    });
+  }
+  yield* both;
+}
+
+async function readResult(engine: Engine, id: string): Promise<Omit<BuildpackResult, 'containerId'>> {
+  const entries = (await engine.getArchive(id, { path: '/tmp/paas-release.json' })).pipe(extract());
+  for await (const entry of entries) {
+    // A stream of the tar library, readable like Node's own.
+    const found: unknown = JSON.parse(await text(entry as unknown as Readable));
+    return checkResult(found);
+  }
+  throw new PaasError('build_failed', 'The buildpacks left no result.');
+}
+
+// The file is written by code of the app's own build, so its form is not taken for granted.
+function checkResult(found: unknown): Omit<BuildpackResult, 'containerId'> {
+  const wrong = new PaasError('build_failed', 'The buildpacks left a result that cannot be read.');
+  if (typeof found !== 'object' || found === null) throw wrong;
+  const buildpacks = 'buildpacks' in found ? found.buildpacks : undefined;
+  const types = 'default_process_types' in found ? found.default_process_types : undefined;
+  if (!Array.isArray(buildpacks) || !buildpacks.every((name) => typeof name === 'string')) throw wrong;
+  if (typeof types !== 'object' || types === null) throw wrong;
+  const entries = Object.entries(types);
+  if (!entries.every(([type, command]) => /^[A-Za-z0-9_-]{1,63}$/.test(type) && typeof command === 'string'))
+    throw wrong;
+  return { buildpacks, defaultProcessTypes: Object.fromEntries(entries) };
+}
+
+function failure(end: { exitCode: number; oomKilled: boolean; memoryBytes: number }): PaasError {
+  if (end.exitCode === NO_BUILDPACK_MATCHED) {
+    return new PaasError('build_failed', 'No buildpack matched the app.', {
+      hint: 'Set one with: paas buildpacks:set NAME',
+    });
+  }
+  if (end.oomKilled || end.exitCode === 137) {
+    const mebibytes = Math.floor(end.memoryBytes / 1024 / 1024);
+    return new PaasError(
+      'build_failed',
+      `The build was killed: it needs more than its ${mebibytes} MiB of memory.`,
+      {
+        hint: 'Make the build need less, or ask the operator to raise PAAS_BUILD_MEMORY.',
+      },
+    );
+  }
+  return new PaasError('build_failed', `The buildpack ended with exit code ${end.exitCode}.`);
+}
