@@ -97,7 +97,7 @@ describe('.netrc', () => {
     ['', entry],
     ['machine x login a password b', `machine x login a password b\n${entry}`],
     [`${entry}machine x\n  login a\n`, `machine x\n  login a\n${entry}`],
-    ['machine localhost login old password old\n# kept? no: it belongs to the entry\n', entry],
+    ['machine localhost login old\n# about x\nmachine x\n', `# about x\nmachine x\n${entry}`],
     ['default login any password any\n', `${entry}default login any password any\n`],
     ['macdef init\ncd /\n\nmachine x login a\n', `macdef init\ncd /\n\nmachine x login a\n${entry}`],
   ])('sets the entry in %j', (before, after) => {
