@@ -214,16 +214,18 @@ function plus(ms: number): number {
   return Math.max(ms, 0);
 }
 
-/** The text in a JSON string of HAProxy's `json(ascii)`, whose escapes are bytes; also of one that was cut. */
+/** The text that HAProxy's `json(ascii)` wrote: the inside of a JSON string whose escapes are bytes. */
 function readJson(json: string): string {
-  const whole =
-    json.length > 1 && json.endsWith('"') ? json : `${json.replace(/\\(?:u[0-9a-f]{0,3})?$/i, '')}"`;
+  // A line that was cut may end within an escape.
+  return parseJson(json) ?? parseJson(json.replace(/\\(?:u[0-9a-f]{0,3})?$/i, '')) ?? '';
+}
+
+function parseJson(json: string): string | undefined {
   try {
-    const bytes: unknown = JSON.parse(whole);
-    return typeof bytes === 'string' ? Buffer.from(bytes, 'latin1').toString('utf8') : '';
+    const bytes: unknown = JSON.parse(`"${json}"`);
+    return typeof bytes === 'string' ? Buffer.from(bytes, 'latin1').toString('utf8') : undefined;
   } catch {
-    // Not a string that HAProxy writes: shown as it came.
-    return json;
+    return undefined;
   }
 }
 

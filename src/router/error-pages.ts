@@ -14,6 +14,8 @@ export function renderErrorPages(): ErrorPage[] {
     'An error occurred in the application and your page could not be served.',
     'If you are the application owner, check your logs for details: <code>paas logs --tail</code>',
   );
+  // Whatever else came with such a request is not looked at.
+  const closing = ['Connection: close'];
   return [
     page(
       'no-such-app',
@@ -41,8 +43,18 @@ export function renderErrorPages(): ErrorPage[] {
       'Try again in a few seconds.',
     ),
     { file: 'application-error.html', content: applicationError },
-    whole('400', '400 Bad request', html('Bad request', 'Your request could not be understood.', '')),
-    whole('405', '405 Method Not Allowed', html('Method not allowed', 'This method is not allowed.', '')),
+    whole(
+      '400',
+      '400 Bad request',
+      html('Bad request', 'Your request could not be understood.', ''),
+      closing,
+    ),
+    whole(
+      '405',
+      '405 Method Not Allowed',
+      html('Method not allowed', 'This method is not allowed.', ''),
+      closing,
+    ),
     whole(
       '408',
       '408 Request Time-out',
@@ -65,8 +77,8 @@ function page(name: string, title: string, text: string, advice: string): ErrorP
   return { file: `${name}.html`, content: html(title, text, advice) };
 }
 
-function whole(name: string, status: string, body: string): ErrorPage {
-  return { file: `${name}.http`, content: response(status, 'text/html; charset=utf-8', [], body) };
+function whole(name: string, status: string, body: string, headers: readonly string[] = []): ErrorPage {
+  return { file: `${name}.http`, content: response(status, 'text/html; charset=utf-8', headers, body) };
 }
 
 function response(status: string, type: string, headers: readonly string[], body: string): string {

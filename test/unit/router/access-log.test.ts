@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import { errorCode, parseAccessLine } from '../../../src/router/access-log.js';
+
+const ID = '407b828f-ec16-bfef-cff3-25e749e57945';
+const line = (changes: Partial<Record<string, string>> = {}) => {
+  const fields = {
+    app: 'app-id',
+    code: '-',
+    end: '--',
+    status: '200',
+    bytes: '15225',
+    TR: '3',
+    Tw: '0',
+    Tc: '1',
+    Ta: '463',
+    server: 'web.1-0123456789ab',
+    version: 'HTTP/1.1',
+    client: '45.134.142.196',
+    tls: '0',
+    host: 'www.example.com',
+    id: ID,
+    method: 'GET',
+    path: '\\/',
+    ...changes,
+  };
+  return `paas1 ${Object.values(fields).join(' ')}`;
+};
+
+describe('parseAccessLine', () => {
+  test('writes the line as Heroku does', () => {
+    expect(parseAccessLine(line())).toEqual({
+      appId: 'app-id',
+      text: `at=info method=GET path="/" host=www.example.com request_id=${ID} fwd="45.134.142.196" dyno=web.1 connect=1ms service=459ms status=200 bytes=15225 protocol=http1.1 tls=false`,
+    });
+  });
+
+  test.each([
+    [
+      'an error page of the router',
+      { code: 'H80', end: 'LR', status: '503', server: '<NOSRV>' },
+      /^at=info code=H80 desc="Maintenance mode" .* dyno= connect= service= status=503 bytes= /,
+    ],
+    [
+      'a timeout of the dyno',
+      { end: 'sH', status: '504' },
+      /^at=error code=H12 desc="Request timeout" .* dyno=web.1 connect=1ms .* status=503 /,
+    ],
+    [
+      'a refused connection',
+      { end: 'SC', status: '503', Tc: '-1', Ta: '2003' },
+      /^at=error code=H21 .* dyno=web.1 connect= service= status=503 /,
+    ],
+    ['a client that left', { end: 'CH', status: '-1' }, /^at=info code=H27 .* status=499 /],
+    ['HTTP/2 with TLS', { version: 'HTTP/2.0', tls: '1' }, / protocol=http2 tls=true$/],
+    ['a dyno of a type with a dash', { server: 'web-api.12-0123456789ab' }, / dyno=web-api\.12 /],
+    ['a quote and a backslash', { path: 'a\\"b\\\\' }, / path="a\\"b\\\\" /],
+    [
+      'control bytes',
+      { path: 'a\\u000a2026 app[web.1]: fake\\u001b[2J' },
+      / path="a\\u000a2026 app\[web\.1\]: fake\\u001b\[2J" /,
+    ],
+    ['UTF-8 that came as bytes', { path: '\\u00c3\\u00a4' }, / path="ä" /],
+    ['text that reorders text', { path: '\\u00e2\\u0080\\u00ae' }, / path="\\u202e" /],
+    ['a path that was cut within an escape', { path: '\\/abc\\u00' }, / path="\/abc" /],
+    ['a path longer than the limit', { path: 'a'.repeat(3000) }, / path="a{2048}\.\.\." /],
+    ['a method of rubbish', { method: 'G\\"E' }, / method=G\?E /],
+  ])('tells %s', (_, changes, expected) => {
+    const parsed = parseAccessLine(line(changes));
+    expect(parsed?.text).toMatch(expected);
+    expect(parsed?.text).not.toMatch(/[\x00-\x1f\x7f]/);
+  });
+
+  test.each([
+    '',
+    'rubbish',
+    'Proxy http stopped (cumulated conns: FE: 3, BE: 0).',
+    line({ app: '-' }),
+    'paas1 app - --',
+  ])('skips %j', (text) => {
+    expect(parseAccessLine(text)).toBeUndefined();
+  });
+});
+
+test.each([
+  ['--', 200, 's', undefined],
+  ['CD', 200, 's', undefined],
+  ['CR', 400, '<NOSRV>', 'H27'],
+  ['cD', 200, 's', 'H28'],
+  ['sQ', 503, '<NOSRV>', 'H11'],
+  ['sC', 503, 's', 'H19'],
+  ['sH', 504, 's', 'H12'],
+  ['sD', 200, 's', 'H15'],
+  ['SC', 503, 's', 'H21'],
+  ['SC', 503, '<NOSRV>', 'H99'],
+  ['SH', 502, 's', 'H13'],
+  ['SD', 200, 's', 'H18'],
+  ['SD', 101, 's', undefined],
+  ['PH', 502, 's', 'H17'],
+  ['KD', 200, 's', 'H24'],
+  ['RC', 500, '<NOSRV>', 'H99'],
+  ['LR', 503, '<NOSRV>', undefined],
+])('HAProxy ends with %s, status %i, server %s: %s', (end, status, server, code) => {
+  expect(errorCode(end, status, server)).toBe(code);
+});
