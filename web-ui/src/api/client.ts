@@ -75,19 +75,10 @@ type Send = <T>(method: string, path: string, call?: Call) => Promise<T>;
 export function createClient(options: { fetch: typeof fetch; onSignedOut: () => void }): Client {
   let csrf = '';
   const send: Send = async (method, path, call = {}) => {
-    const headers: Record<string, string> = { accept: 'application/vnd.heroku+json; version=3' };
-    if (method !== 'GET') headers['x-csrf-token'] = csrf;
-    if (call.body !== undefined) headers['content-type'] = 'application/json';
-    if (call.range) headers['range'] = call.range;
-    const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store' };
-    if (call.body !== undefined) init.body = JSON.stringify(call.body);
-    if (call.signal) init.signal = call.signal;
-    const response = await answer(() => options.fetch(path, init), call.signal);
-    if (!response.ok) {
-      if (response.status === 401 && path !== '/login') options.onSignedOut();
-      throw await errorOf(response);
-    }
-    return readJson(response);
+    const response = await answer(() => options.fetch(path, requestOf(method, call, csrf)), call.signal);
+    if (response.ok) return readJson(response);
+    if (response.status === 401 && path !== '/login') options.onSignedOut();
+    throw await errorOf(response);
   };
   const keepCsrf = (signedIn: SignedIn): SignedIn => {
     csrf = signedIn.csrf;
@@ -112,6 +103,17 @@ export function createClient(options: { fetch: typeof fetch; onSignedOut: () => 
       return decode(response.body, signal);
     },
   };
+}
+
+function requestOf(method: string, call: Call, csrf: string): RequestInit {
+  const headers: Record<string, string> = { accept: 'application/vnd.heroku+json; version=3' };
+  if (method !== 'GET') headers['x-csrf-token'] = csrf;
+  if (call.range) headers['range'] = call.range;
+  const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store' };
+  if (call.signal) init.signal = call.signal;
+  if (call.body === undefined) return init;
+  headers['content-type'] = 'application/json';
+  return { ...init, body: JSON.stringify(call.body) };
 }
 
 function appCalls(send: Send) {

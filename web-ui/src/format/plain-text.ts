@@ -1,5 +1,4 @@
 // Terminal escape sequences: CSI (colours, cursor), OSC (titles, links) and two-character ones.
-// biome-ignore lint/complexity/useRegexLiterals: one alternative a line is readable only when joined
 const escapes = new RegExp(
   [
     '\\u001b\\[[0-?]*[ -/]*[@-~]',

@@ -19,32 +19,49 @@ const firstLines = 1000;
 const silenceMs = 45_000; // three missed heartbeats
 const waitsMs = [300, 700, 1500, 3000, 5000];
 
-/** Runs until the signal aborts or the app is gone. Never throws. */
-export async function runTail(options: {
+interface TailOptions {
   client: Client;
   app: string;
   sink: TailSink;
   signal: AbortSignal;
-}): Promise<void> {
-  const { client, app, sink, signal } = options;
-  let url: string | undefined;
-  let failures = 0;
+}
+
+/** Runs until the signal aborts or the app is gone. Never throws. */
+export async function runTail(options: TailOptions): Promise<void> {
+  const { sink, signal } = options;
+  const session: Session = { url: undefined, failures: 0 };
   sink.state('connecting');
   while (!signal.aborted) {
-    try {
-      url ??= await client.openLogSession(app, firstLines, signal);
-      await readSession({ client, url, sink, signal, onLive: () => (failures = 0) });
-    } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof ApiError && error.status === 404 && url === undefined) return sink.state('gone');
-      // A session that is refused has run out: the next round asks for a new one.
-      if (error instanceof ApiError && error.status >= 400 && !error.isUnreachable) url = undefined;
-    }
+    const isGone = await tryOnce(options, session);
     if (signal.aborted) return;
+    if (isGone) return sink.state('gone');
     sink.state('reconnecting');
-    await pause(waitsMs[Math.min(failures, waitsMs.length - 1)] ?? 5000, signal);
-    failures += 1;
+    await pause(waitsMs[Math.min(session.failures, waitsMs.length - 1)] ?? 5000, signal);
+    session.failures += 1;
   }
+}
+
+interface Session {
+  url: string | undefined;
+  failures: number;
+}
+
+/** Reads until the stream breaks; true when there is no such app any more. */
+async function tryOnce(options: TailOptions, session: Session): Promise<boolean> {
+  const { client, app, sink, signal } = options;
+  const onLive = () => {
+    session.failures = 0;
+  };
+  try {
+    session.url ??= await client.openLogSession(app, firstLines, signal);
+    await readSession({ client, url: session.url, sink, signal, onLive });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.isUnreachable) return false;
+    if (error.status === 404 && session.url === undefined) return true;
+    // A session that is refused has run out: the next round asks for a new one.
+    session.url = undefined;
+  }
+  return false;
 }
 
 async function readSession(options: {
@@ -98,6 +115,10 @@ function droppedCount(data: string): number {
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+    const stop = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    signal.addEventListener('abort', stop, { once: true });
   });
 }

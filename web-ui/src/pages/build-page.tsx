@@ -70,13 +70,13 @@ function BuildOutput({ build, onEnd }: { build: Build; onEnd: () => void }) {
   return (
     <>
       {output.error && <Problem error={output.error} />}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
       <div
         ref={box}
         class="output"
         role="log"
         aria-label="Build output"
         aria-live="off"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
         tabIndex={0}
         onScroll={onScroll}
       >

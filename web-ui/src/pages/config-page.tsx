@@ -111,7 +111,7 @@ function SaveBar(props: { app: string; edits: Edits; clear: () => void; afterSav
   });
   if (changes === 0) return <Problem error={save.error} />;
   return (
-    <div class="save-bar" role="region" aria-label="Unsaved changes">
+    <section class="save-bar" aria-label="Unsaved changes">
       <p>
         {count(changes, 'change')} not saved: <span class="mono">{Object.keys(edits).sort().join(', ')}</span>
       </p>
@@ -122,6 +122,6 @@ function SaveBar(props: { app: string; edits: Edits; clear: () => void; afterSav
           {save.isBusy ? 'Saving…' : 'Save as one release'}
         </Button>
       </div>
-    </div>
+    </section>
   );
 }

@@ -49,7 +49,7 @@ function MomentLine(props: { app: string; moment: Moment; onRollback: (release: 
   const commit = momentCommit(moment);
   const status = momentStatus(moment);
   const testId = release ? `release-v${release.version}` : 'build-without-release';
-  const canReturn = release && !release.current && release.eligible_for_rollback && release.slug !== null;
+  const canReturn = release && canRollBackTo(release);
   return (
     <li
       class={`moment tone-${momentTone(moment)}`}
@@ -79,4 +79,9 @@ function MomentLine(props: { app: string; moment: Moment; onRollback: (release: 
       </div>
     </li>
   );
+}
+
+function canRollBackTo(release: Release): boolean {
+  const hasRun = release.status === 'succeeded' && release.slug !== null;
+  return hasRun && !release.current && release.eligible_for_rollback;
 }

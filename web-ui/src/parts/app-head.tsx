@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { useAction } from '../live/use-action.js';
 import { usePlatform } from '../platform.js';
 import { appPath, type Tab, tabs } from '../routes.js';
@@ -13,6 +14,11 @@ export function AppHead(props: { facts: AppFacts; active: Tab; refresh: () => Pr
   const { facts, active, refresh } = props;
   const { app } = facts;
   const status = appStatus(facts);
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone the tabs do not all fit.
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [active]);
   return (
     <header class="app-head">
       <p class="crumb">
@@ -32,7 +38,7 @@ export function AppHead(props: { facts: AppFacts; active: Tab; refresh: () => Pr
         )}
       </div>
       {app.maintenance && <MaintenanceBar app={app.name} refresh={refresh} />}
-      <nav class="tabs" aria-label={`Pages of ${app.name}`}>
+      <nav ref={nav} class="tabs" aria-label={`Pages of ${app.name}`}>
         {tabs.map((tab) => (
           <Link key={tab} to={appPath(app.name, tab)} aria-current={tab === active ? 'page' : undefined}>
             {tab}

@@ -3,14 +3,14 @@ import { usePlatform } from '../platform.js';
 /** Commands to type, with one button that copies them. */
 export function Commands({ lines, label }: { lines: readonly string[]; label: string }) {
   return (
-    <div class="commands">
-      <pre aria-label={label}>
+    <section class="commands" aria-label={label}>
+      <pre>
         {lines.map((line) => (
           <code key={line}>{line}</code>
         ))}
       </pre>
       <CopyButton text={lines.join('\n')} what="commands" />
-    </div>
+    </section>
   );
 }
 

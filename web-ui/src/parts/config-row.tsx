@@ -32,7 +32,7 @@ export function ConfigRow(props: {
         />
       ) : (
         <span class="config-value mono" data-testid={`value-${key}`}>
-          {isRevealed ? value : <span aria-label="hidden">••••••••••</span>}
+          {isRevealed ? value : <Masked />}
         </span>
       )}
       <span class="config-end">
@@ -57,6 +57,15 @@ export function ConfigRow(props: {
         )}
       </span>
     </li>
+  );
+}
+
+function Masked() {
+  return (
+    <>
+      <span class="visually-hidden">hidden</span>
+      <span aria-hidden="true">••••••••••</span>
+    </>
   );
 }
 

@@ -1,3 +1,4 @@
+import type { Release } from '../api/types.js';
 import type { AppFacts } from '../state/app-facts.js';
 import { commitOf } from '../state/timeline.js';
 import { CopyButton } from './commands.js';
@@ -5,10 +6,9 @@ import { Ago } from './time.js';
 
 /** What the app runs and where it is reached, as a list of terms. */
 export function Facts({ facts }: { facts: AppFacts }) {
-  const { app, releases, builds } = facts;
+  const { app, releases } = facts;
   const current = releases.find((release) => release.current);
-  const build = builds.find((candidate) => candidate.release?.id === current?.id);
-  const commit = current && commitOf(current, build);
+  const commit = current && codeCommit(current, facts);
   return (
     <section aria-labelledby="running">
       <h2 id="running">Running</h2>
@@ -45,4 +45,17 @@ export function Facts({ facts }: { facts: AppFacts }) {
       </dl>
     </section>
   );
+}
+
+/** A config change keeps the code of an earlier release: its commit is that of the newest release that names one. */
+function codeCommit(current: Release, { releases, builds }: AppFacts): string | undefined {
+  const sameCode = releases.filter(
+    (release) => release.slug !== null && release.slug.id === current.slug?.id,
+  );
+  for (const release of sameCode) {
+    const build = builds.find((candidate) => candidate.release?.id === release.id);
+    const commit = commitOf(release, build);
+    if (commit) return commit;
+  }
+  return undefined;
 }

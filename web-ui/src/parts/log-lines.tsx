@@ -60,7 +60,6 @@ export function LogLines(props: LogLinesProps) {
     ? [Math.max(0, total - wrappedRows), total]
     : inSight(sight, total, isFollowing);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
     <div
       ref={box}
       class={isWrapped ? 'log wrapped' : 'log'}
@@ -68,6 +67,7 @@ export function LogLines(props: LogLinesProps) {
       aria-label="Log lines"
       aria-live="off"
       data-testid="log-lines"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
       tabIndex={0}
       onScroll={onScroll}
     >

@@ -16,7 +16,6 @@ export function OutputText({ output }: { output: Output }) {
     <>
       {output.lost > 0 && <p class="output-cut">The beginning is left out: the output is very long.</p>}
       {chunks.map((text, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: chunks only ever grow at the end
         <Chunk key={index} text={text} />
       ))}
     </>
@@ -27,7 +26,6 @@ const Chunk = memo(function Chunk({ text }: { text: string }) {
   return (
     <pre>
       {text.split('\n').map((line, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines do not move within their chunk
         <span key={index} class={lineClass(line)}>
           {`${plainText(afterLastReturn(line))}\n`}
         </span>

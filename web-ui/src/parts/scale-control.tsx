@@ -38,7 +38,7 @@ export function ScaleControl(props: {
   return (
     <div class="scale">
       <ScaleProgress quantity={current} dynos={dynos} />
-      <div class="stepper" role="group" aria-label={`Number of ${type} dynos`}>
+      <fieldset class="stepper" aria-label={`Number of ${type} dynos`}>
         <button
           type="button"
           aria-label={`One ${type} dyno less`}
@@ -69,7 +69,7 @@ export function ScaleControl(props: {
         >
           +
         </button>
-      </div>
+      </fieldset>
       {wanted !== undefined && (
         <Button
           look="main"
