@@ -144,7 +144,9 @@ async function send(sending: Sending, isRepeat = false): Promise<IncomingMessage
     if (sending.method === 'GET' && !isRepeat && (code === 'ECONNRESET' || code === 'EPIPE')) {
       return await send(sending, true);
     }
-    throw sending.signal.aborted ? error : unreachable(error, sending.origin);
+    if (sending.signal.aborted) throw error;
+    const isUpload = sending.body.body !== undefined && (code === 'ECONNRESET' || code === 'EPIPE');
+    throw isUpload ? uploadEnded(sending.origin, error) : unreachable(error, sending.origin);
   }
 }
 
@@ -273,6 +275,13 @@ function toApiError(status: number, value: unknown, from: { reply: IncomingMessa
       ? `Request id for the server's log: ${requestId}`
       : undefined);
   return new ApiError({ id: text('id') ?? 'error', status, message, hint });
+}
+
+function uploadEnded(origin: URL, cause: unknown): CliError {
+  return new CliError(`${origin.origin} ended the upload before all was sent.`, {
+    hint: 'It may be larger than the server takes: leave files out with .slugignore',
+    cause,
+  });
 }
 
 function unreachable(error: unknown, origin: URL): unknown {

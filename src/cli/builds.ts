@@ -10,9 +10,9 @@ const POLL_LIMIT = 100;
 
 /** Builds, newest first. */
 export async function newestBuilds(api: ApiClient, app: string, count: number): Promise<ApiBuild[]> {
-  const range = { range: `id ..; max=${Math.min(count, 1000)}`, partial: true };
+  const range = { range: `created_at ..; order=desc,max=${Math.min(count, 1000)}`, partial: true };
   const builds = await api.list<ApiBuild>(`/apps/${app}/builds`, range);
-  return builds.toSorted((a, b) => (a.created_at > b.created_at ? -1 : 1)).slice(0, count);
+  return builds.slice(0, count);
 }
 
 /** The build of that id, or the newest. */

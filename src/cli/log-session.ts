@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiClient } from './api-client.js';
-import { ApiError } from './cli-error.js';
+import { ApiError, CliError } from './cli-error.js';
 import { createEventParser, type ServerEvent } from './event-stream.js';
 
 export interface LogQuery {
@@ -32,8 +32,8 @@ export async function* followLog(
       yield* readOn(api, position, signal);
       if (!query.tail) return;
     } catch (error) {
-      if (signal.aborted || !query.tail || !isPassing(error, position.lastId !== '')) throw error;
-      if (error instanceof ApiError) position.url = await openSession(api, log).catch(() => position.url);
+      if (signal.aborted || !query.tail || !isPassing(error, position.lastId !== '')) throw explain(error);
+      if (isRefusal(error)) position.url = await reopenSession(api, log, position.url);
     }
     if (position.lastId !== before) retryMs = FIRST_RETRY_MS;
     await delay(retryMs, undefined, { signal });
@@ -41,10 +41,32 @@ export async function* followLog(
   }
 }
 
+function explain(error: unknown): unknown {
+  return error instanceof CliError ? error : new CliError('The log was cut off.', { cause: error });
+}
+
 /** Where to go on reading. */
 interface Position {
   url: string;
   lastId: string;
+}
+
+/** A new address, or the old one while the server cannot be asked. */
+async function reopenSession(
+  api: ApiClient,
+  log: { app: string; query: LogQuery },
+  old: string,
+): Promise<string> {
+  try {
+    return await openSession(api, log);
+  } catch (error) {
+    if (isRefusal(error)) throw error;
+    return old;
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError && error.status < 500 && error.status !== 429;
 }
 
 async function openSession(
@@ -80,7 +102,7 @@ function isRepeated(id: string, lastId: string): boolean {
   );
 }
 
-/** Whether a tail can go on: an expired session is opened anew; what fails before the first line is final. */
+/** Whether a tail can go on: an expired address is asked for anew; what fails before the first line is final. */
 function isPassing(error: unknown, hasBegun: boolean): boolean {
   if (!(error instanceof ApiError)) return hasBegun;
   return hasBegun && (error.status >= 500 || [403, 404, 410, 429].includes(error.status));

@@ -2,6 +2,8 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -434,6 +436,24 @@ describe('deploy', () => {
     expect(result).toMatchObject({ code: 130, stdout: '-----> waiting\n !     Canceled\n' });
   });
 
+  it('shows why the server refused an upload that is still being sent', async () => {
+    await writeFile(join(directory, 'big'), randomBytes(30_000_000));
+    const server = createServer((_request, reply) => {
+      reply.writeHead(413, { 'content-type': 'application/json', connection: 'close' });
+      reply.end('{"id":"payload_too_large","message":"The archive is too large."}');
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const result = await cli.run(['deploy', directory], {
+      env: { ...env(), PAAS_HOST: `http://localhost:${port}` },
+    });
+    server.closeAllConnections();
+    server.close();
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(/The archive is too large\.|ended the upload before all was sent/);
+  });
+
   it('refuses a file that is no archive, and a missing one', async () => {
     await writeFile(join(directory, 'x.tar.gz'), 'no');
     expect(await paas('deploy', join(directory, 'x.tar.gz'))).toMatchObject({ code: 2 });
@@ -489,14 +509,28 @@ describe('logs', () => {
     expect(from).toEqual([undefined, '2', '2']);
   });
 
+  it('stops when the app is gone', async () => {
+    api.json('POST /apps/example/log-sessions', { logplex_url: '/stream' }, 201);
+    const gone = { id: 'not_found', message: "Couldn't find that app." };
+    api.on('GET /stream', (_request, reply) => {
+      reply.end(sse(1));
+      api.json('GET /stream', gone, 404);
+      api.json('POST /apps/example/log-sessions', gone, 404);
+    });
+    const result = await paas('logs', '-t');
+    expect(result).toMatchObject({
+      code: 1,
+      stdout: `${line(1)}\n`,
+      stderr: " ▸    Couldn't find that app.\n",
+    });
+  });
+
   it('ends quietly when the reader of its output goes away', async () => {
     api.json('POST /apps/example/log-sessions', { logplex_url: '/stream' }, 201);
     api.on('GET /stream', (_request, reply) => {
-      const timer = setInterval(() => reply.write(sse(1)), 5);
       let id = 0;
       const more = () =>
         reply.write(sse(...Array.from({ length: 500 }, () => ++id)), () => setImmediate(more));
-      clearInterval(timer);
       reply.on('error', () => {});
       more();
     });
