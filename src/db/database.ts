@@ -2,7 +2,7 @@
 // after the commit. Secret columns are sealed (AES-256-GCM) with a key that lives outside the database.
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { PaasError } from '../errors.js';
 
@@ -31,13 +31,18 @@ export interface Database {
   close(): void;
 }
 
-/** Opens (and creates) the database. `key` has 32 bytes. Throws when the file is damaged or newer than this program. */
-export function openDatabase(options: { path: string; key: Buffer; now: () => number }): Database {
-  const sql = new Sqlite(options.path, { timeout: 5000 });
-  sql.pragma('journal_mode = WAL');
-  sql.pragma('synchronous = FULL');
-  sql.pragma('foreign_keys = ON');
-  checkIntegrity(sql);
+/**
+ * Opens the database, and makes it unless `mustExist` (an install that was used before). `key` has 32 bytes.
+ * Throws when the file is missing, damaged or newer than this program.
+ */
+export function openDatabase(options: {
+  path: string;
+  key: Buffer;
+  now: () => number;
+  mustExist?: boolean;
+}): Database {
+  if (options.mustExist) checkPresence(options.path);
+  const sql = openFile(options.path);
   migrate(sql);
 
   const listeners = new Set<(change: Announcement) => void>();
@@ -76,13 +81,34 @@ export function openDatabase(options: { path: string; key: Buffer; now: () => nu
   };
 }
 
-function checkIntegrity(sql: Sqlite.Database): void {
-  const rows = sql.pragma('quick_check(1)') as { quick_check: string }[];
-  if (rows[0]?.quick_check !== 'ok') {
-    throw new Error(
-      `the database ${sql.name} is damaged (${rows[0]?.quick_check}): restore it from a backup`,
-    );
+// An empty file is a valid, empty database to SQLite: starting with one would forget every app.
+function checkPresence(path: string): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === undefined) throw new Error(`the database ${path} is missing: restore it from a backup`);
+  if (size === 0) throw new Error(`the database ${path} is empty: restore it from a backup`);
+}
+
+function openFile(path: string): Sqlite.Database {
+  const sql = new Sqlite(path, { timeout: 5000 });
+  try {
+    sql.pragma('journal_mode = WAL');
+    sql.pragma('synchronous = FULL');
+    sql.pragma('foreign_keys = ON');
+    // So that `insert or replace` fires the triggers that keep releases.
+    sql.pragma('recursive_triggers = ON');
+    const [row] = sql.pragma('quick_check(1)') as { quick_check: string }[];
+    if (row?.quick_check !== 'ok') throw damaged(path, row?.quick_check);
+    return sql;
+  } catch (error) {
+    sql.close();
+    const isDamaged = error instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+    throw isDamaged ? damaged(path, error.message, error) : error;
   }
+}
+
+function damaged(path: string, what: string | undefined, cause?: unknown): Error {
+  const oneLine = String(what).replace(/\s+/g, ' ');
+  return new Error(`the database ${path} is damaged (${oneLine}): restore it from a backup`, { cause });
 }
 
 /** Applies the migrations that the file does not have yet, each in a transaction of its own. */
