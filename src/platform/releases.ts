@@ -94,8 +94,9 @@ export function rollback(
   options: { app: App; by: Account; to?: Release | undefined },
 ): Release {
   return db.write(() => {
-    const to = options.to ?? rollbackTarget(db, options.app);
-    if (to.appId !== options.app.id) throw releaseNotFound(`v${to.version}`);
+    // Read again: what the caller holds may be older than the newest release.
+    const to = options.to === undefined ? rollbackTarget(db, options.app) : getRelease(db, options.to.id);
+    if (to === undefined || to.appId !== options.app.id) throw releaseNotFound(`v${options.to?.version}`);
     if (to.current) {
       throw new PaasError(
         'invalid_params',
