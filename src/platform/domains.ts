@@ -73,7 +73,7 @@ export function removeDomain(db: Database, options: { app: App; hostname: string
 export function findDomain(db: Database, app: App, hostnameOrId: string): Domain {
   const domain = db.sql
     .prepare(`${SELECT} where app_id = ? and (hostname = ? or id = ?)`)
-    .get(app.id, hostnameOrId.toLowerCase(), hostnameOrId) as Domain | undefined;
+    .get(app.id, toAscii(hostnameOrId), hostnameOrId) as Domain | undefined;
   if (domain === undefined) {
     throw new PaasError('not_found', `Couldn't find the domain ${quoteValue(hostnameOrId)} on ${app.name}.`, {
       hint: `See its domains with: paas domains -a ${app.name}`,
@@ -84,7 +84,7 @@ export function findDomain(db: Database, app: App, hostnameOrId: string): Domain
 
 /** The host name in its one spelling (lower case, punycode). Throws `invalid_params`. */
 export function checkHostname(text: string): string {
-  const ascii = /[^\u0000-\u007f]/.test(text) ? domainToASCII(text) : text.toLowerCase();
+  const ascii = toAscii(text);
   const labels = ascii.split('.');
   const isName =
     ascii.length <= 253 &&
@@ -103,6 +103,10 @@ export function checkHostname(text: string): string {
     );
   }
   return ascii;
+}
+
+function toAscii(text: string): string {
+  return /[^\u0000-\u007f]/.test(text) ? domainToASCII(text) : text.toLowerCase();
 }
 
 const SELECT = 'select id, app_id as appId, hostname, created_at as createdAt from domains';
