@@ -188,11 +188,7 @@ function checkResult(found: unknown): Omit<BuildpackResult, 'containerId'> {
 }
 
 function failure(end: { exitCode: number; oomKilled: boolean; memoryBytes: number }): PaasError {
-  if (end.exitCode === NO_BUILDPACK_MATCHED) {
-    return new PaasError('build_failed', 'No buildpack matched the app.', {
-      hint: 'Set one with: paas buildpacks:set NAME',
-    });
-  }
+  // Before the exit code: the engine also reports it when a child was killed and the driver went on.
   if (end.oomKilled || end.exitCode === 137) {
     const mebibytes = Math.floor(end.memoryBytes / 1024 / 1024);
     return new PaasError(
@@ -202,6 +198,11 @@ function failure(end: { exitCode: number; oomKilled: boolean; memoryBytes: numbe
         hint: 'Make the build need less, or ask the operator to raise PAAS_BUILD_MEMORY.',
       },
     );
+  }
+  if (end.exitCode === NO_BUILDPACK_MATCHED) {
+    return new PaasError('build_failed', 'No buildpack matched the app.', {
+      hint: 'Set one with: paas buildpacks:set NAME',
+    });
   }
   return new PaasError('build_failed', `The buildpack ended with exit code ${end.exitCode}.`);
 }
