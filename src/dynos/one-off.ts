@@ -33,7 +33,7 @@ export interface OneOff {
   start(): Promise<void>;
   resize(size: { columns: number; rows: number }): Promise<void>;
   signal(name: NodeJS.Signals): Promise<void>;
-  /** Resolves when it has ended and its container is gone. */
+  /** Resolves when it has ended and its container is gone; call it after `start`. */
   wait(): Promise<{ exitCode: number }>;
   /** SIGHUP, then SIGKILL after some seconds: its client is gone. */
   stop(): Promise<void>;

@@ -91,7 +91,7 @@ async function runToEnd(
   const adopted = existing !== undefined && existing.state !== 'created';
   const containerId = adopted ? existing.id : await createPhase(deps, release);
   const name = `release.${adopted ? existing.labels[LABEL.number] : (await labelsOf(deps, containerId))[LABEL.number]}`;
-  const copying = copyOutput(deps, containerId, transcript);
+  const copying = await copyOutput(deps, containerId, transcript);
   if (!adopted) await deps.engine.startContainer(containerId);
   const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(TIME_LIMIT_MS)]);
   let exitCode: number;
@@ -102,7 +102,7 @@ async function runToEnd(
     transcript.write('The release command did not end within one hour and was killed.\n');
     exitCode = 137;
   }
-  await copying;
+  await copying.ended;
   deps.dynoLog.platform(release.appId, name, `Process exited with status ${exitCode}`);
   if (exitCode === 0) deps.dynoLog.platform(release.appId, name, 'State changed from up to complete');
   else deps.dynoLog.platform(release.appId, name, `Release command failed: v${release.version} does not run`);
@@ -145,21 +145,25 @@ async function createPhase(deps: ReleasePhaseDeps, release: Release): Promise<st
   return containerId;
 }
 
-/** Copies what the process prints; a stream that breaks is no reason to fail the release. */
+/**
+ * Opens the output of a phase and copies it; call it before the container starts. `ended` resolves with the output's
+ * end; a stream that breaks is no reason to fail the release.
+ */
 async function copyOutput(
   deps: ReleasePhaseDeps,
   containerId: string,
   transcript: Transcript,
-): Promise<void> {
+): Promise<{ ended: Promise<unknown> }> {
   const attachment = await deps.engine.attach(containerId, { tty: false, stdin: false });
   const copy = async (stream: AsyncIterable<Buffer>) => {
     const decoder = new TextDecoder();
     for await (const chunk of stream) transcript.write(decoder.decode(chunk, { stream: true }));
   };
   const streams = [attachment.stdout, attachment.stderr].filter((stream) => stream !== undefined);
-  return void Promise.all(streams.map(copy)).catch((error: unknown) => {
+  const ended = Promise.all(streams.map(copy)).catch((error: unknown) => {
     deps.log.debug({ err: error }, 'the output of a release phase broke off');
   });
+  return { ended };
 }
 
 async function labelsOf(
