@@ -16,7 +16,8 @@ export class LogFeed {
 
   constructor(capacity: number) {
     this.lines = new Ring(capacity);
-    this.#held = new Ring(capacity);
+    // One less, so that the line which says what was given up has a place.
+    this.#held = new Ring(capacity - 1);
   }
 
   get isPaused(): boolean {

@@ -96,9 +96,10 @@ function useShortcuts(keys: Readonly<Record<string, () => void>>): void {
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const { target } = event;
-      const isControl =
-        target instanceof HTMLElement && target.closest('input, textarea, select, button, a, dialog');
-      if (isControl) return;
+      const at = target instanceof HTMLElement ? target : document.body;
+      // Typing stays typing, and Space presses the button that has the focus.
+      if (at.closest('input, textarea, select, dialog') || (event.key === ' ' && at.closest('button, a')))
+        return;
       const act = latest.current[event.key];
       if (!act) return;
       event.preventDefault();
