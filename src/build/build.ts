@@ -135,7 +135,8 @@ async function* buildWithDockerfile(
 
 async function* takeImage(request: BuildRequest, reference: string): AsyncGenerator<string, Built> {
   const { engine, settings, app, buildId, signal } = request;
-  if (!isImageReference(reference)) {
+  // A tag of ours would be the image of someone's app.
+  if (!isImageReference(reference) || reference.startsWith(`paas-${settings.instance}/`)) {
     throw new PaasError('invalid_params', `${quoteValue(reference)} is no image reference.`, {
       hint: 'Write it as registry/name:tag or name@sha256:digest.',
     });
@@ -164,7 +165,8 @@ export function isImageReference(text: string): boolean {
   const name = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
   const host = '[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?';
   const pattern = `^(?:${host}/)?${name}(?:/${name})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$`;
-  const isBareId = /^(?:[0-9a-f]{64})$/.test(text);
+  // The engine would take these for the id of any image that it has, also of another app.
+  const isBareId = /^(sha256:)?[0-9a-f]{12,64}$/.test(text);
   return text.length <= 300 && !text.includes('\n') && !isBareId && new RegExp(pattern).test(text);
 }
 

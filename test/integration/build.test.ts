@@ -432,10 +432,22 @@ CMD ["cat", "/src/a.txt"]
 
 describe('an image', () => {
   it('is released as it is', async () => {
-    const running = deploys.start({ app: newApp(), by, source: { kind: 'image', reference: stackRunImage } });
-    const { outcome } = await finish(running);
-    const { id } = await engine.inspectImage(stackRunImage);
-    expect(outcome).toMatchObject({ kind: 'released', release: { image: id, processTypes: { web: '' } } });
+    const reference = `127.0.0.1:1/${instance}:1`;
+    await docker.getImage(stackRunImage).tag({ repo: `127.0.0.1:1/${instance}`, tag: '1' });
+    try {
+      const running = deploys.start({ app: newApp(), by, source: { kind: 'image', reference } });
+      const { outcome } = await finish(running);
+      const { id } = await engine.inspectImage(stackRunImage);
+      expect(outcome).toMatchObject({ kind: 'released', release: { image: id, processTypes: { web: '' } } });
+    } finally {
+      await docker.getImage(reference).remove();
+    }
+  });
+
+  it('of another app cannot be had by its tag', async () => {
+    const source: Source = { kind: 'image', reference: stackRunImage };
+    const { outcome } = await finish(deploys.start({ app: newApp(), by, source }));
+    expect(outcome).toMatchObject({ kind: 'failed', message: expect.stringContaining('no image reference') });
   });
 
   it.each(['127.0.0.1:1/no:1', 'a b', '--help', 'x\ny'])('%j that cannot be had fails', async (reference) => {
