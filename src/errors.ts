@@ -12,6 +12,7 @@ export type ErrorId =
   | 'conflict'
   | 'gone'
   | 'payload_too_large'
+  | 'uri_too_long'
   | 'unsupported_media_type'
   | 'range_not_satisfiable'
   | 'invalid_params'
@@ -25,7 +26,8 @@ export type ErrorId =
   | 'service_unavailable'
   | 'storage_full';
 
-const STATUS: Record<ErrorId, number> = {
+/** HTTP status of each error id. */
+export const ERROR_STATUS: Readonly<Record<ErrorId, number>> = {
   bad_request: 400,
   invalid_json: 400,
   unknown_field: 400,
@@ -36,6 +38,7 @@ const STATUS: Record<ErrorId, number> = {
   conflict: 409,
   gone: 410,
   payload_too_large: 413,
+  uri_too_long: 414,
   unsupported_media_type: 415,
   range_not_satisfiable: 416,
   invalid_params: 422,
@@ -68,7 +71,7 @@ export class PaasError extends Error {
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.id = id;
-    this.status = STATUS[id];
+    this.status = ERROR_STATUS[id];
     this.hint = options.hint;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }

@@ -1,0 +1,201 @@
+// Dynos: list, restart, stop, and run one-offs.
+
+import type { Database } from '../db/database.js';
+import type { Dyno } from '../dynos/dyno.js';
+import type { OneOffs } from '../dynos/one-off.js';
+import { PaasError, quoteValue } from '../errors.js';
+import { type App, findAppFor } from '../platform/apps.js';
+import { restartDynos, stopDynos } from '../platform/dyno-wishes.js';
+import * as schema from '../schemas/dyno.js';
+import { FormationParams } from '../schemas/formation.js';
+import { AppParams, Nothing } from '../schemas/parts.js';
+import type { ActionLog } from './action-log.js';
+import { type ApiServer, listOf } from './api-server.js';
+import { appReference } from './apps.js';
+import type { Attachments } from './attach.js';
+import { accountOf } from './auth.js';
+import { derivedId, isoTime } from './present.js';
+
+/** What runs: asked of the engine, never remembered. */
+export interface DynoList {
+  /** The dynos of the formation, then one-offs. */
+  list(app: App): Promise<readonly Dyno[]>;
+}
+
+export interface DynoRouteDeps {
+  readonly db: Database;
+  readonly dynos: DynoList;
+  readonly oneOffs: Pick<OneOffs, 'create' | 'kill'>;
+  readonly attachments: Attachments;
+  readonly logAction: ActionLog;
+}
+
+/** Adds `/apps/:app/dynos` and the actions on process types. */
+export function addDynoRoutes(server: ApiServer, deps: DynoRouteDeps): void {
+  addRunRoute(server, deps);
+  addWishRoutes(server, deps);
+  const { db, dynos } = deps;
+
+  server.get(
+    '/apps/:app/dynos',
+    { schema: { params: AppParams, response: listOf(schema.Dyno) } },
+    async (request) => {
+      const app = findAppFor(db, accountOf(request), request.params.app);
+      return (await dynos.list(app)).map((dyno) => presentDyno(dyno, app));
+    },
+  );
+
+  server.get(
+    '/apps/:app/dynos/:dyno',
+    { schema: { params: schema.DynoParams, response: { 200: schema.Dyno } } },
+    async (request) => {
+      const app = findAppFor(db, accountOf(request), request.params.app);
+      const wanted = request.params.dyno;
+      const dyno = (await dynos.list(app)).find(({ name }) => name === wanted);
+      if (dyno === undefined) throw dynoNotFound(app, wanted);
+      return presentDyno(dyno, app);
+    },
+  );
+}
+
+function addRunRoute(server: ApiServer, deps: DynoRouteDeps): void {
+  const { db, oneOffs, attachments, logAction } = deps;
+
+  server.post(
+    '/apps/:app/dynos',
+    { schema: { params: AppParams, body: schema.RunDyno, response: { 201: schema.Dyno } } },
+    async (request, reply) => {
+      const by = accountOf(request);
+      const app = findAppFor(db, by, request.params.app);
+      const { command, size } = request.body;
+      const attach = request.body.attach === true;
+      const { env, columns, rows } = readEnv(request.body.env ?? {});
+      const tty = attach && request.body.force_no_tty !== true;
+      const oneOff = await oneOffs.create({ app, command, env, tty, size, attach });
+      const shown = typeof command === 'string' ? command : command.join(' ');
+      logAction(app.id, by, [`Starting process with command \`${shown}\``]);
+      if (!attach) {
+        await oneOff.start();
+        return reply.code(201).send(presentDyno(oneOff.dyno, app));
+      }
+      const windowSize = tty && columns > 0 && rows > 0 ? { columns, rows } : undefined;
+      const url = attachments.offer({ app, by, oneOff, windowSize });
+      return reply.code(201).send({ ...presentDyno(oneOff.dyno, app), attach_url: url });
+    },
+  );
+}
+
+function addWishRoutes(server: ApiServer, deps: DynoRouteDeps): void {
+  const { db, oneOffs, logAction } = deps;
+  const whole = { params: AppParams, response: { 202: Nothing } };
+  const byType = { params: FormationParams, response: { 202: Nothing } };
+  const byName = { params: schema.DynoParams, response: { 202: Nothing } };
+
+  server.delete('/apps/:app/dynos', { schema: whole }, async (request, reply) => {
+    const by = accountOf(request);
+    const app = findAppFor(db, by, request.params.app);
+    restartDynos(db, { app });
+    logAction(app.id, by, ['Restart all dynos']);
+    return reply.code(202).send({});
+  });
+
+  server.delete('/apps/:app/dynos/:dyno', { schema: byName }, async (request, reply) => {
+    const by = accountOf(request);
+    const app = findAppFor(db, by, request.params.app);
+    const { dyno } = request.params;
+    if (isOneOff(dyno)) await oneOffs.kill(app, dyno);
+    else restartDynos(db, { app, ...splitName(app, dyno) });
+    logAction(app.id, by, [`Restart ${dyno}`]);
+    return reply.code(202).send({});
+  });
+
+  server.post('/apps/:app/dynos/:dyno/actions/stop', { schema: byName }, async (request, reply) => {
+    const by = accountOf(request);
+    const app = findAppFor(db, by, request.params.app);
+    const { dyno } = request.params;
+    if (isOneOff(dyno)) await oneOffs.kill(app, dyno);
+    else stopDynos(db, { app, ...splitName(app, dyno) });
+    logAction(app.id, by, [`Stop ${dyno}`]);
+    return reply.code(202).send({});
+  });
+
+  for (const noun of ['formation', 'formations']) {
+    server.delete(`/apps/:app/${noun}/:type`, { schema: byType }, async (request, reply) => {
+      const by = accountOf(request);
+      const app = findAppFor(db, by, request.params.app);
+      restartDynos(db, { app, type: request.params.type });
+      logAction(app.id, by, [`Restart ${request.params.type}`]);
+      return reply.code(202).send({});
+    });
+
+    server.post(`/apps/:app/${noun}/:type/actions/stop`, { schema: byType }, async (request, reply) => {
+      const by = accountOf(request);
+      const app = findAppFor(db, by, request.params.app);
+      stopDynos(db, { app, type: request.params.type });
+      logAction(app.id, by, [`Stop ${request.params.type}`]);
+      return reply.code(202).send({});
+    });
+  }
+}
+
+function isOneOff(name: string): boolean {
+  return /^run\.\d+$/.test(name);
+}
+
+function splitName(app: App, name: string): { type: string; number?: number } {
+  const match = /^([A-Za-z0-9_-]{1,63})(?:\.([1-9]\d{0,5}))?$/.exec(name);
+  if (match?.[1] === undefined) throw dynoNotFound(app, name);
+  return { type: match[1], ...(match[2] !== undefined && { number: Number(match[2]) }) };
+}
+
+function dynoNotFound(app: App, name: string): PaasError {
+  return new PaasError('not_found', `Couldn't find the dyno ${quoteValue(name)} of ${app.name}.`, {
+    hint: `See its dynos with: paas ps -a ${app.name}`,
+  });
+}
+
+// Clients send the size of their terminal among the variables, as numbers.
+function readEnv(given: Readonly<Record<string, string | number>>): {
+  env: Record<string, string>;
+  columns: number;
+  rows: number;
+} {
+  const env: Record<string, string> = {};
+  for (const [key, value] of Object.entries(given)) {
+    const text = String(value);
+    if (
+      !/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(key) ||
+      text.includes('\0') ||
+      Buffer.byteLength(text) > 65_536
+    ) {
+      throw new PaasError('invalid_params', `The variable ${quoteValue(key)} cannot be set for a process.`, {
+        hint: 'Names have letters, digits and _; values have no NUL byte and at most 64 KiB.',
+      });
+    }
+    env[key] = text;
+  }
+  return { env, columns: windowSide(env['COLUMNS']), rows: windowSide(env['LINES']) };
+}
+
+function windowSide(text: string | undefined): number {
+  return /^[1-9]\d{0,3}$/.test(text ?? '') ? Number(text) : 0;
+}
+
+function presentDyno(dyno: Dyno, app: App): schema.Dyno {
+  return {
+    id: derivedId('dyno', app.id, dyno.name, dyno.containerId ?? ''),
+    name: dyno.name,
+    type: dyno.type,
+    state: dyno.state,
+    size: dyno.size,
+    command: dyno.command,
+    app: appReference(app),
+    release: {
+      id: dyno.releaseId ?? derivedId('release', app.id, String(dyno.releaseVersion)),
+      version: dyno.releaseVersion,
+    },
+    attach_url: null,
+    created_at: isoTime(dyno.updatedAt),
+    updated_at: isoTime(dyno.updatedAt),
+  };
+}

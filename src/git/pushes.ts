@@ -1,0 +1,206 @@
+// Pushes under way: the daemon's end of the pre-receive hook. A push is known by a secret that only its own git
+// process has; its hook brings the refs, waits its turn, and gets the build's output to print.
+
+import { nanoid } from 'nanoid';
+import type { Database } from '../db/database.js';
+import { PaasError } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { Account } from '../platform/accounts.js';
+import { type App, findAppFor } from '../platform/apps.js';
+import { createTextCleaner } from './clean-text.js';
+import type { Deploys } from './deploys.js';
+import { createHookSocket, type Hook, type HookRequest } from './hook-socket.js';
+import { DEPLOY_REFS, judgePush, notCommitLines, staleLines } from './push-rules.js';
+import { type GitPlace, HOOK_PROGRAM, keepOnlyBranch, objectType, readRef } from './repository.js';
+import { createTurns } from './turns.js';
+
+/** One authorised push. */
+export interface Push {
+  /** Variables for its git process, by which the hook finds back. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The release is made: from now on the push must be let finish, whatever happens to the client. */
+  hasDeployed(): boolean;
+  /** The client has gone: ends the build. */
+  abandon(): void;
+  /** Call when the git process has ended: the next push of the app has its turn. */
+  end(): Promise<void>;
+}
+
+export interface Pushes {
+  /** Where repositories are. */
+  readonly place: GitPlace;
+  /** Whose access is checked again while the push runs; `onLost` is called when it is gone. */
+  begin(push: { app: App; by: Account; repository: string; onLost: () => void }): Push;
+  /** Listens for hooks. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface PushDeps {
+  readonly db: Database;
+  readonly deploys: Deploys;
+  readonly place: GitPlace;
+  /** Path of the socket that hooks connect to. */
+  readonly socketPath: string;
+  /** The node program that runs the hook. */
+  readonly nodePath: string;
+  readonly log: Logger;
+}
+
+const ACCESS_CHECK_MS = 4000;
+
+interface OpenPush {
+  readonly app: App;
+  readonly by: Account;
+  readonly repository: string;
+  readonly gone: AbortController;
+  endTurn: () => void;
+  deployedRef: string | undefined;
+}
+
+/** The pushes of this daemon. */
+export function createPushes(deps: PushDeps): Pushes {
+  const open = new Map<string, OpenPush>();
+  const turns = createTurns();
+  const hooks = createHookSocket({ path: deps.socketPath, log: deps.log, serve });
+
+  async function decide(push: OpenPush, request: HookRequest, say: Say): Promise<boolean> {
+    const verdict = judgePush(request.updates);
+    if (verdict.kind !== 'deploy') {
+      await say(lines(verdict.lines));
+      return verdict.kind === 'keep';
+    }
+    const { ref, oldId, newId } = verdict.update;
+    if (turns.ahead(push.app.id) > 0) {
+      await say('-----> Waiting: another push to this app is being deployed\n');
+    }
+    push.endTurn = await turns.take(push.app.id, push.gone.signal);
+    const app = findAppFor(deps.db, push.by, push.app.id);
+    const present = (await readRef(deps.place, push.repository, ref)) ?? '0'.repeat(oldId.length);
+    if (present !== oldId) {
+      await say(lines(staleLines(ref)));
+      return false;
+    }
+    const object = { repository: push.repository, id: newId, env: request.objectEnv };
+    if ((await objectType(deps.place, object)) !== 'commit') {
+      await say(lines(notCommitLines(ref)));
+      return false;
+    }
+    const isReleased = await deploy(
+      deps,
+      { ...push, app },
+      { commit: newId, objectEnv: request.objectEnv, say },
+    );
+    if (isReleased) push.deployedRef = ref;
+    return isReleased;
+  }
+
+  async function serve(hook: Hook): Promise<void> {
+    const push = open.get(hook.request.pushId);
+    if (push === undefined) return;
+    hook.closed.addEventListener('abort', () => push.gone.abort(new Error('the hook has gone')));
+    const isAccepted = await decide(push, hook.request, hook.say).catch(async (error: unknown) => {
+      if (!push.gone.signal.aborted) await hook.say(lines(failureLines(error, deps.log)));
+      return false;
+    });
+    await hook.exit(isAccepted ? 0 : 1);
+  }
+
+  return {
+    place: deps.place,
+    begin({ app, by, repository, onLost }) {
+      const id = nanoid(40);
+      const gone = new AbortController();
+      const push: OpenPush = { app, by, repository, gone, endTurn: () => undefined, deployedRef: undefined };
+      open.set(id, push);
+      const watch = setInterval(() => {
+        if (!hasAccess(deps.db, push)) onLost();
+      }, ACCESS_CHECK_MS);
+      watch.unref();
+      return {
+        env: hookEnv(deps, id),
+        hasDeployed: () => push.deployedRef !== undefined,
+        abandon: () => gone.abort(new Error('the client has gone')),
+        async end() {
+          clearInterval(watch);
+          open.delete(id);
+          gone.abort(new Error('the push has ended'));
+          try {
+            if (push.deployedRef !== undefined) await settleBranches(deps.place, push, push.deployedRef);
+          } finally {
+            push.endTurn();
+          }
+        },
+      };
+    },
+    start: () => hooks.start(),
+    stop: () => hooks.stop(),
+  };
+}
+
+function hookEnv(deps: PushDeps, pushId: string): Record<string, string> {
+  return {
+    PAAS_PUSH_ID: pushId,
+    PAAS_HOOK_SOCKET: deps.socketPath,
+    PAAS_HOOK_PROGRAM: HOOK_PROGRAM,
+    PAAS_NODE: deps.nodePath,
+  };
+}
+
+type Say = (text: string) => Promise<void>;
+
+async function deploy(
+  deps: PushDeps,
+  push: OpenPush,
+  options: { commit: string; objectEnv: Readonly<Record<string, string>>; say: Say },
+): Promise<boolean> {
+  const { commit, objectEnv, say } = options;
+  const { signal } = push.gone;
+  signal.throwIfAborted();
+  const source = { kind: 'git', repositoryPath: push.repository, commit, objectEnv } as const;
+  const running = deps.deploys.start({ app: push.app, by: push.by, source });
+  const cancel = () => {
+    running.cancel('the client has gone').catch((error: unknown) => {
+      deps.log.error({ err: error, build: running.buildId }, 'build could not be canceled');
+    });
+  };
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    const clean = createTextCleaner();
+    for await (const chunk of running.output()) await say(clean(chunk));
+    const outcome = await running.done;
+    if (outcome.kind === 'canceled') await say(' !     The build was canceled.\n');
+    return outcome.kind === 'released';
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+}
+
+async function settleBranches(place: GitPlace, push: OpenPush, deployed: string): Promise<void> {
+  const other = DEPLOY_REFS.find((ref) => ref !== deployed);
+  const hasMoved = (await readRef(place, push.repository, deployed)) !== undefined;
+  if (other !== undefined && hasMoved) await keepOnlyBranch(place, push.repository, { deployed, other });
+}
+
+function hasAccess(db: Database, push: OpenPush): boolean {
+  try {
+    findAppFor(db, push.by, push.app.id);
+    return true;
+  } catch (error) {
+    if (error instanceof PaasError && error.id === 'not_found') return false;
+    throw error;
+  }
+}
+
+function failureLines(error: unknown, log: Logger): string[] {
+  if (!(error instanceof PaasError)) {
+    log.error({ err: error }, 'push failed');
+    return [' !     Something went wrong on the platform; its log says more. Nothing was deployed.'];
+  }
+  const hint = error.hint === undefined ? [] : [` !     ${error.hint}`];
+  return [` !     Push rejected: ${error.message}`, ...hint];
+}
+
+function lines(texts: readonly string[]): string {
+  return `${texts.join('\n')}\n`;
+}

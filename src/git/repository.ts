@@ -1,0 +1,188 @@
+// The bare repository of an app: made when first needed, read and written by git itself.
+
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { access, mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { type AppId, newId } from '../ids.js';
+
+/** Where repositories are, and what git needs to run. */
+export interface GitPlace {
+  /** Directory of all repositories. */
+  readonly repositories: string;
+  /** An empty directory: git finds no configuration of a user there. */
+  readonly emptyHome: string;
+  /** Largest push, in bytes. */
+  readonly maxPushBytes: number;
+}
+
+export type GitProcess = ChildProcessByStdio<Writable, Readable, Readable>;
+
+const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const HOOKS = fileURLToPath(new URL('./hooks', import.meta.url));
+/** The program of the pre-receive hook, which the script in `hooks` starts. */
+export const HOOK_PROGRAM = join(HOOKS, 'pre-receive.cjs');
+
+/** Path of the app's repository, whether or not it exists. */
+export function repositoryPath(place: GitPlace, appId: AppId): string {
+  return join(place.repositories, `${appId}.git`);
+}
+
+/** Makes the app's repository if it is absent; safe to call at the same time. */
+export async function ensureRepository(place: GitPlace, appId: AppId): Promise<string> {
+  const path = repositoryPath(place, appId);
+  if (await exists(join(path, 'HEAD'))) return path;
+  await mkdir(place.repositories, { recursive: true, mode: 0o700 });
+  await mkdir(place.emptyHome, { recursive: true, mode: 0o700 });
+  // Made elsewhere and moved: a repository that is there is whole.
+  const fresh = `${path}.${newId()}`;
+  await runGit(place, ['init', '--quiet', '--bare', '--initial-branch=main', '--template=', fresh]);
+  try {
+    await rename(fresh, path);
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true });
+    if (!(await exists(join(path, 'HEAD')))) throw error;
+  }
+  return path;
+}
+
+/** Removes the app's repository; fine when there is none. */
+export async function removeRepository(place: GitPlace, appId: AppId): Promise<void> {
+  await rm(repositoryPath(place, appId), { recursive: true, force: true });
+}
+
+/** The object that `ref` names; undefined when there is no such ref. */
+export async function readRef(place: GitPlace, repository: string, ref: string): Promise<string | undefined> {
+  const args = ['--git-dir', repository, 'for-each-ref', '--format=%(refname) %(objectname)', '--', ref];
+  const lines = (await runGit(place, args)).split('\n').map((line) => line.split(' '));
+  return lines.find(([name]) => name === ref)?.[1];
+}
+
+/** `commit`, `tag`, `tree` or `blob`; undefined for an unknown object. */
+export async function objectType(
+  place: GitPlace,
+  object: { repository: string; id: string; env: Readonly<Record<string, string>> },
+): Promise<string | undefined> {
+  const args = ['--git-dir', object.repository, 'cat-file', '-t', object.id];
+  return await runGit(place, args, object.env).then(
+    (text) => text.trim(),
+    () => undefined,
+  );
+}
+
+/**
+ * After a deploy of one of the two deploy branches: the other goes, so that a later push of it is a deploy again, and
+ * clones check out the one that was deployed.
+ */
+export async function keepOnlyBranch(
+  place: GitPlace,
+  repository: string,
+  refs: { deployed: string; other: string },
+): Promise<void> {
+  await runGit(place, ['--git-dir', repository, 'symbolic-ref', 'HEAD', refs.deployed]);
+  await runGit(place, ['--git-dir', repository, 'update-ref', '-d', refs.other]);
+}
+
+/** Starts a git command in a process group of its own, so that its helpers can be ended with it. */
+export function startGit(
+  place: GitPlace,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): GitProcess {
+  return spawn('git', [...settings(place), ...args], {
+    cwd: place.emptyHome,
+    // None of the daemon's own variables: a GIT_* among them would redirect git.
+    env: {
+      PATH: SEARCH_PATH,
+      HOME: place.emptyHome,
+      LC_ALL: 'C.UTF-8',
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_TERMINAL_PROMPT: '0',
+      ...env,
+    },
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+}
+
+/** Ends the process and its helpers: politely first, so that git removes what it half received. */
+export function killGit(git: GitProcess): void {
+  const { pid } = git;
+  if (pid === undefined) return;
+  signalGroup(pid, 'SIGTERM');
+  const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), 3000);
+  git.once('close', () => clearTimeout(timer));
+}
+
+/** What the process ended with; never rejects. */
+export function gitEnd(git: GitProcess): Promise<{ code: number | null; error?: Error }> {
+  return new Promise((resolve) => {
+    git.once('close', (code) => resolve({ code }));
+    git.once('error', (error) => resolve({ code: null, error }));
+  });
+}
+
+async function runGit(
+  place: GitPlace,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const git = startGit(place, args, env);
+  git.stdin.end();
+  const [stdout, stderr, end] = await Promise.all([readText(git.stdout), readText(git.stderr), gitEnd(git)]);
+  if (end.code === 0) return stdout;
+  throw new Error(`git ${args.join(' ')} ended with ${end.code}: ${stderr.slice(0, 1000)}`, {
+    cause: end.error,
+  });
+}
+
+async function readText(stream: Readable): Promise<string> {
+  let text = '';
+  for await (const chunk of stream.setEncoding('utf8')) text += chunk;
+  return text;
+}
+
+// Given with each command, so that no repository can be configured otherwise (git-config(1)).
+function settings(place: GitPlace): string[] {
+  const values: Record<string, string> = {
+    'safe.directory': '*',
+    'core.hooksPath': HOOKS,
+    'init.defaultBranch': 'main',
+    'receive.fsckObjects': 'true',
+    // Found in old histories of well-known projects, and harmless.
+    'receive.fsck.zeroPaddedFilemode': 'ignore',
+    'receive.fsck.badTimezone': 'ignore',
+    'receive.fsck.missingSpaceBeforeDate': 'ignore',
+    'receive.maxInputSize': String(place.maxPushBytes),
+    'receive.denyDeletes': 'true',
+    'receive.denyNonFastForwards': 'false',
+    'receive.denyCurrentBranch': 'ignore',
+    'receive.shallowUpdate': 'true',
+    'receive.advertisePushOptions': 'false',
+    'receive.autogc': 'false',
+    'transfer.unpackLimit': '100',
+    'pack.threads': '1',
+    'core.alternateRefsCommand': '',
+    'uploadpack.allowAnySHA1InWant': 'false',
+    'gc.auto': '0',
+  };
+  return Object.entries(values).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    // It has ended.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
