@@ -5,7 +5,8 @@
 import http, { type IncomingMessage, type RequestOptions } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { ApiError, CliError, errorCode } from './cli-error.js';
+import { toApiError, unreachable, uploadEnded } from './api-errors.js';
+import { CliError, errorCode } from './cli-error.js';
 
 export interface ApiClient {
   readonly host: string;
@@ -251,56 +252,5 @@ function parseJson(text: string, origin: URL): unknown {
     return JSON.parse(text);
   } catch (error) {
     throw new CliError(`${origin.origin} answered with broken JSON.`, { cause: error });
-  }
-}
-
-function toApiError(status: number, value: unknown, from: { reply: IncomingMessage; origin: URL }): CliError {
-  const fields = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  const text = (key: string) => (typeof fields[key] === 'string' ? fields[key] : undefined);
-  const message = text('message');
-  if (message === undefined) {
-    const type = from.reply.headers['content-type'] ?? 'no content type';
-    return new CliError(`${from.origin.origin} did not answer as a paas API (status ${status}, ${type}).`, {
-      hint:
-        status >= 502
-          ? 'The router is up but paasd is not: on the server, see systemctl status paasd'
-          : 'Check the address: paas login --host URL, or PAAS_HOST',
-    });
-  }
-  const requestId = from.reply.headers['request-id'];
-  const hint =
-    text('hint') ??
-    (status === 401 ? 'Log in with: paas login' : undefined) ??
-    (status >= 500 && typeof requestId === 'string'
-      ? `Request id for the server's log: ${requestId}`
-      : undefined);
-  return new ApiError({ id: text('id') ?? 'error', status, message, hint });
-}
-
-function uploadEnded(origin: URL, cause: unknown): CliError {
-  return new CliError(`${origin.origin} ended the upload before all was sent.`, {
-    hint: 'It may be larger than the server takes: leave files out with .slugignore',
-    cause,
-  });
-}
-
-function unreachable(error: unknown, origin: URL): unknown {
-  if (error instanceof CliError) return error;
-  const code = errorCode(error);
-  const where = origin.origin;
-  const check =
-    'Check that paasd and its router run on the server, and the address: paas login --host URL, or PAAS_HOST';
-  // Node tries several addresses of a name and reports them together.
-  const message = error instanceof Error ? error.message || code : String(error);
-  switch (code) {
-    case 'ECONNREFUSED':
-      return new CliError(`Nothing listens at ${where} (connection refused).`, { hint: check, cause: error });
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new CliError(`The name ${origin.hostname} cannot be resolved.`, { hint: check, cause: error });
-    case undefined:
-      return error;
-    default:
-      return new CliError(`The connection to ${where} failed: ${message}`, { hint: check, cause: error });
   }
 }

@@ -1,6 +1,7 @@
 // Server-sent events: bytes in, events out (WHATWG HTML, 9.2.6). Pure.
 
 export interface ServerEvent {
+  /** Empty when this very event names none (a reader goes on from the last one that did). */
   readonly id: string;
   /** `message` unless the server names another. */
   readonly type: string;
@@ -18,6 +19,7 @@ export function createEventParser(): (text: string) => ServerEvent[] {
   const takeLine = (line: string): ServerEvent | undefined => {
     if (line === '') {
       const event = data.length === 0 ? undefined : { id, type: type || 'message', data: data.join('\n') };
+      id = '';
       type = '';
       data = [];
       return event;

@@ -486,6 +486,16 @@ describe('logs', () => {
     expect(jsonBody('POST')).toEqual({ lines: 100, tail: false, dyno: 'web.1' });
   });
 
+  it('shows how many lines were dropped, where they are missing', async () => {
+    const notice = 't heroku[logplex]: Error L11 (Tail buffer overflow): 7 messages dropped since t.';
+    const dropped = `event: dropped\ndata: {"count":7}\n\ndata: ${notice}\n\n`;
+    api.json('POST /apps/example/log-sessions', { logplex_url: '/stream' }, 201);
+    api.on('GET /stream', (_request, reply) => void reply.end(`${sse(1)}${dropped}${sse(9)}`));
+    expect((await paas('logs')).stdout).toBe(`${line(1)}\n${notice}\n${line(9)}\n`);
+    const objects = (await paas('logs', '-j')).stdout.trim().split('\n');
+    expect(JSON.parse(objects[1] ?? '')).toEqual({ event: 'dropped', count: 7 });
+  });
+
   it('goes on after a broken connection and an expired session, each line once', async () => {
     const from: (string | undefined)[] = [];
     api.json('POST /apps/example/log-sessions', { logplex_url: '/stream' }, 201);

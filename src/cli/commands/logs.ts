@@ -67,7 +67,8 @@ function formatText({ stdout }: Terminal, hasColors: boolean): (event: ServerEve
 function formatJson(event: ServerEvent): string | undefined {
   if (event.type === 'dropped') return JSON.stringify({ event: 'dropped', ...parseObject(event.data) });
   if (event.type !== 'message') return undefined;
-  return JSON.stringify({ id: event.id, ...(parseLogLine(event.data) ?? { message: event.data }) });
+  const parts = parseLogLine(event.data) ?? { message: event.data };
+  return JSON.stringify(event.id === '' ? parts : { id: event.id, ...parts });
 }
 
 function parseObject(text: string): object {

@@ -9,8 +9,8 @@ describe('server-sent events', () => {
   const expected = [
     { id: '1', type: 'message', data: 'a' },
     { id: '2', type: 'message', data: 'b\nc' },
-    { id: '2', type: 'dropped', data: '{"count":3}' },
-    { id: '2', type: 'message', data: ' two blanks' },
+    { id: '', type: 'dropped', data: '{"count":3}' },
+    { id: '', type: 'message', data: ' two blanks' },
   ];
   it.each([1, 2, 3, 7, 1000])('are read in pieces of %d characters', (size) => {
     const parse = createEventParser();
