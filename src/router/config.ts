@@ -318,9 +318,9 @@ function appDefaults(settings: RouterSettings): string[] {
     // timeout after the first byte.
     '  http-request set-timeout server 55s if { req.hdr(accept) -m sub text/event-stream }',
     '  http-request set-var(txn.code) str(H11) if { queue gt 1000 }',
-    returnPage(settings.dir, 503, 'application-error', '{ queue gt 1000 }'),
+    // One app can't take the connections of all.
     `  http-request set-var(txn.code) str(H22) if { be_conn gt ${half} }`,
-    returnPage(settings.dir, 503, 'application-error', `{ be_conn gt ${half} }`),
+    returnPage(settings.dir, 503, 'application-error', '{ var(txn.code) -m found }'),
   ];
 }
 
