@@ -50,6 +50,8 @@ export const DEFAULT_LIMITS: CollectorLimits = {
 const SEQ_STEP = 1_000_000;
 const NOTICE_DELAY_MS = 1000;
 const RESYNC_MS = 30_000;
+/** How long the end waits for an engine that does not answer. */
+const END_MS = 2000;
 
 export class LogCollector {
   readonly #engine: CollectorEngine;
@@ -129,7 +131,10 @@ export class LogCollector {
       .then(({ ended }) => this.#follow(output, ended))
       .catch((err) => this.#log.warn({ err, container: containerId }, 'container output is not collected'))
       .finally(() => this.#outputs.delete(containerId));
-    const isOpen = opening.then(() => undefined);
+    const isOpen = opening.then(() => {
+      // Known from now on, even if this process dies before the container prints anything.
+      this.#journal.noteProgress(containerId, () => output.progress());
+    });
     this.#outputs.set(containerId, { output, isOpen, life });
     await isOpen;
   }
@@ -216,6 +221,10 @@ export class LogCollector {
     this.#stopping.abort();
     for (const { output } of this.#outputs.values()) output.close();
     await Promise.all(this.#loops);
+    await Promise.race([
+      Promise.all([...this.#outputs.values()].map(({ life }) => life)),
+      sleep(END_MS, undefined, { ref: false }),
+    ]);
     this.#notices.publish();
     await this.#journal.flush();
     await this.#store[Symbol.asyncDispose]();

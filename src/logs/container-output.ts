@@ -30,6 +30,8 @@ export type CollectedContainer = Pick<ContainerProgress, 'containerId' | 'appId'
 /** How much live output may wait while the log file is read. */
 const MAX_HELD_LENGTH = 16 * 1024 * 1024;
 const CATCH_UP_MS = 5000;
+/** A log file of this size may have been rotated (container-spec.ts: 10 MB each): its beginning is not the first line. */
+const ROTATED_BYTES = 9_500_000;
 /** The engine's stamps and ours differ; the file is read from this much before the last stored line. */
 const OVERLAP_MS = 3000;
 
@@ -118,6 +120,7 @@ export class ContainerOutput {
 
   #listen(source: Readable, stream: OutputStream): Promise<void> {
     source.on('data', (bytes: Buffer) => {
+      if (this.#stopping.signal.aborted) return;
       const last = this.#chunks.at(-1);
       if (last?.stream === stream) last.bytes.push(bytes);
       else this.#chunks.push({ stream, bytes: [bytes] });
@@ -161,6 +164,7 @@ export class ContainerOutput {
   }
 
   async #streamsEnded(): Promise<'complete' | 'broken'> {
+    if (this.#stopping.signal.aborted) return 'broken';
     this.#takeTurn();
     let state = await this.#engine.containerState(this.container.containerId);
     // The streams end some milliseconds before the engine says so.
@@ -223,6 +227,7 @@ export class ContainerOutput {
     const found = await this.#placeAll(lastUs === 0 ? 0 : sinceMs);
     const isUnsure = found.placements.some(([, placement]) => placement?.kind === 'ambiguous');
     const { file, placements } = isUnsure && this.#isFromStart ? await this.#placeAll(0) : found;
+    if (lastUs === 0 && file.bytes >= ROTATED_BYTES) this.#tellGap('its log file was rotated meanwhile');
     if (placements.some(([, placement]) => placement?.kind === 'lost')) {
       this.#tellGap('its log file no longer goes back to the last line that was kept');
     }

@@ -10,10 +10,14 @@ export interface EngineFile {
   readonly stdout: readonly EngineLine[];
   readonly stderr: readonly EngineLine[];
   readonly order: readonly StreamName[];
+  /** About what it takes on the engine's disk. */
+  readonly bytes: number;
 }
 
 /** The engine splits what it logs into pieces of this size, each with a time stamp (moby daemon/logger/copier.go). */
 const ENGINE_PIECE_BYTES = 16_384;
+/** What json-file writes around a line. */
+const ENGINE_ENTRY_BYTES = 72;
 
 /** Collects the file's lines; over-long ones are cut exactly as in the streams. */
 export async function readEngineFile(
@@ -21,9 +25,11 @@ export async function readEngineFile(
 ): Promise<EngineFile> {
   const lines: Record<StreamName, EngineLine[]> = { stdout: [], stderr: [] };
   const order: StreamName[] = [];
+  let bytes = 0;
   const splitters = { stdout: new LineSplitter(), stderr: new LineSplitter() };
   for await (const { stream, timestamp, text } of entries) {
     const timeUs = parseTimeUs(timestamp);
+    bytes += JSON.stringify(text).length + ENGINE_ENTRY_BYTES;
     for (const split of splitters[stream].push(Buffer.from(`${withoutInnerStamps(text)}\n`))) {
       for (const line of split.lines) {
         lines[stream].push(split.isSplit ? { text: line, timeUs, isSplit: true } : { text: line, timeUs });
@@ -31,7 +37,7 @@ export async function readEngineFile(
       }
     }
   }
-  return { ...lines, order };
+  return { ...lines, order, bytes };
 }
 
 /** RFC 3339 with up to nine digits as epoch microseconds; 0 when it is none. */

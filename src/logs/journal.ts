@@ -9,7 +9,6 @@ import type { StoreThread } from './store-thread.js';
 
 /** Lines of one app on their way to the readers. */
 export interface Block extends StoredBlock {
-  readonly lineCount: number;
   readonly payload: Buffer;
   /** The block's runs one by one, for readers with a filter. */
   readonly runs: readonly {
@@ -227,6 +226,6 @@ export class Journal {
 }
 
 function toStored(block: Block): StoredBlock {
-  const { appId, firstSeq, lastSeq, lastUs, payload } = block;
-  return { appId, firstSeq, lastSeq, lastUs, payload };
+  const { appId, firstSeq, lastSeq, lastUs, lineCount, payload } = block;
+  return { appId, firstSeq, lastSeq, lastUs, lineCount, payload };
 }

@@ -2,7 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import type { LogFilter } from './line.js';
-import type { ContainerProgress, Page, StoreBatch, StoredBlock } from './store.js';
+import type { ContainerProgress, Page, ReadBlock, StoreBatch } from './store.js';
 import type { StoreReply, StoreRequest } from './store-worker.js';
 
 /** Opens and talks to the store in its own thread. Every call rejects when the thread has died. */
@@ -49,9 +49,9 @@ export class StoreThread {
     lines: number;
     beforeSeq?: number;
     filter: LogFilter;
-  }): Promise<{ runs: string; uptoSeq: number }> {
+  }): Promise<{ runs: string; uptoSeq: number; nextLine: number | undefined }> {
     let page = await this.#ask<Page>({ kind: 'readLast', query });
-    const { uptoSeq } = page;
+    const { uptoSeq, nextLine } = page;
     let { runs, lineCount } = page;
     // In steps, so that commits are not kept waiting by a long search.
     while (page.nextBeforeSeq !== undefined) {
@@ -60,10 +60,10 @@ export class StoreThread {
       runs = page.runs + runs;
       lineCount += page.lineCount;
     }
-    return { runs, uptoSeq };
+    return { runs, uptoSeq, nextLine };
   }
 
-  readAfter(query: { appId: string; afterSeq: number; maxBytes: number }): Promise<StoredBlock[]> {
+  readAfter(query: { appId: string; afterSeq: number; maxBytes: number }): Promise<ReadBlock[]> {
     return this.#ask({ kind: 'readAfter', query });
   }
 
@@ -81,8 +81,9 @@ export class StoreThread {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#death !== undefined) return;
-    await this.#ask({ kind: 'close' });
+    const closed = this.#ask({ kind: 'close' });
     this.#death = new Error('the log store is closed');
+    await closed;
     await this.#worker.terminate();
   }
 

@@ -12,7 +12,13 @@ export interface StoredBlock {
   readonly firstSeq: number;
   readonly lastSeq: number;
   readonly lastUs: number;
+  readonly lineCount: number;
   readonly payload: Uint8Array;
+}
+
+/** A block as it is read. `firstLine` numbers the app's lines without gaps, so that what retention took can be counted. */
+export interface ReadBlock extends StoredBlock {
+  readonly firstLine: number;
 }
 
 /** How far one output stream of a container was read. */
@@ -52,6 +58,8 @@ export interface Page {
   readonly lineCount: number;
   /** Everything up to here was looked at; live lines go on behind it. */
   readonly uptoSeq: number;
+  /** The app's next line has this `firstLine`; undefined for an app without lines. */
+  readonly nextLine: number | undefined;
   /** Where to look for older ones; undefined when there are none or there are enough. */
   readonly nextBeforeSeq: number | undefined;
 }
@@ -64,6 +72,8 @@ const SCHEMA = `
     last_seq integer not null,
     last_us integer not null,
     bytes integer not null,
+    first_line integer not null,
+    line_count integer not null,
     runs blob not null
   ) strict;
   create unique index if not exists blocks_by_app on blocks (app_id, last_seq, first_seq, bytes);
@@ -82,6 +92,7 @@ const READ_BYTES = 1024 * 1024;
 export class LogStore {
   readonly #db: Database.Database;
   readonly #sizes = new Map<string, number>();
+  readonly #nextLines = new Map<string, number>();
   readonly #retention: { bytes: number; days: number };
   readonly #sql: ReturnType<typeof prepare>;
 
@@ -97,6 +108,7 @@ export class LogStore {
     this.#retention = options.retention;
     this.#sql = prepare(this.#db);
     for (const row of this.#sql.sizes.all()) this.#sizes.set(row.app_id, row.bytes);
+    for (const row of this.#sql.nextLines.all()) this.#nextLines.set(row.app_id, row.next_line);
   }
 
   /** The first sequence number that was never used. */
@@ -107,11 +119,7 @@ export class LogStore {
   /** Writes blocks and progress in one transaction, then drops what is over the size limit. */
   commit(batch: StoreBatch): void {
     this.#db.transaction(() => {
-      for (const block of batch.blocks) {
-        const bytes = block.payload.byteLength + BLOCK_OVERHEAD_BYTES;
-        this.#sql.insert.run(block.appId, block.firstSeq, block.lastSeq, block.lastUs, bytes, block.payload);
-        this.#sizes.set(block.appId, (this.#sizes.get(block.appId) ?? 0) + bytes);
-      }
+      for (const block of batch.blocks) this.#insert(block);
       for (const progress of batch.progress)
         this.#sql.saveProgress.run(progress.containerId, progress.appId, JSON.stringify(progress));
       this.#sql.saveSeq.run(batch.nextSeq);
@@ -139,12 +147,13 @@ export class LogStore {
       lineCount += newest.lineCount;
     }
     const nextBeforeSeq = lineCount >= query.lines ? undefined : reached;
-    return { runs: found.reverse().join(''), lineCount, uptoSeq, nextBeforeSeq };
+    const nextLine = this.#nextLines.get(query.appId);
+    return { runs: found.reverse().join(''), lineCount, uptoSeq, nextLine, nextBeforeSeq };
   }
 
   /** Whole blocks with lines above `afterSeq`, oldest first, about `maxBytes` of them. */
-  readAfter(query: { appId: string; afterSeq: number; maxBytes: number }): StoredBlock[] {
-    const blocks: StoredBlock[] = [];
+  readAfter(query: { appId: string; afterSeq: number; maxBytes: number }): ReadBlock[] {
+    const blocks: ReadBlock[] = [];
     let bytes = 0;
     for (const row of this.#sql.oldestFirst.iterate(query.appId, query.afterSeq)) {
       blocks.push({
@@ -152,6 +161,8 @@ export class LogStore {
         firstSeq: row.first_seq,
         lastSeq: row.last_seq,
         lastUs: row.last_us,
+        firstLine: row.first_line,
+        lineCount: row.line_count,
         payload: row.runs,
       });
       bytes += row.bytes;
@@ -181,6 +192,7 @@ export class LogStore {
       this.#sql.forgetProgress.run(appId);
     })();
     this.#sizes.delete(appId);
+    this.#nextLines.delete(appId);
     this.#giveBackSpace();
   }
 
@@ -195,6 +207,15 @@ export class LogStore {
 
   close(): void {
     this.#db.close();
+  }
+
+  #insert(block: StoredBlock): void {
+    const { appId, firstSeq, lastSeq, lastUs, lineCount, payload } = block;
+    const bytes = payload.byteLength + BLOCK_OVERHEAD_BYTES;
+    const firstLine = this.#nextLines.get(appId) ?? 1;
+    this.#sql.insert.run(appId, firstSeq, lastSeq, lastUs, bytes, firstLine, lineCount, payload);
+    this.#sizes.set(appId, (this.#sizes.get(appId) ?? 0) + bytes);
+    this.#nextLines.set(appId, firstLine + lineCount);
   }
 
   #trim(appId: string): void {
@@ -240,15 +261,15 @@ interface BlockRow {
   last_seq: number;
   last_us: number;
   bytes: number;
+  first_line: number;
+  line_count: number;
   runs: Buffer;
 }
 
 function prepare(db: Database.Database) {
-  const columns = 'first_seq, last_seq, last_us, bytes, runs';
+  const columns = 'first_seq, last_seq, last_us, bytes, first_line, line_count, runs';
   return {
-    insert: db.prepare(
-      'insert into blocks (app_id, first_seq, last_seq, last_us, bytes, runs) values (?, ?, ?, ?, ?, ?)',
-    ),
+    insert: db.prepare(`insert into blocks (app_id, ${columns}) values (?, ?, ?, ?, ?, ?, ?, ?)`),
     newestFirst: db.prepare<[string, number], BlockRow>(
       `select ${columns} from blocks where app_id = ? and first_seq < ? order by last_seq desc`,
     ),
@@ -260,6 +281,9 @@ function prepare(db: Database.Database) {
     ),
     sizes: db.prepare<[], { app_id: string; bytes: number }>(
       'select app_id, sum(bytes) as bytes from blocks group by app_id',
+    ),
+    nextLines: db.prepare<[], { app_id: string; next_line: number }>(
+      'select app_id, max(first_line + line_count) as next_line from blocks group by app_id',
     ),
     deleteBlock: db.prepare<[number]>('delete from blocks where id = ?'),
     dropOld: db.prepare<[number]>('delete from blocks where last_us < ?'),

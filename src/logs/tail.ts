@@ -4,6 +4,7 @@ import type { Block, BlockReader, Journal } from './journal.js';
 import type { LogFilter } from './line.js';
 import { isOpenFilter, matchesFilter } from './line.js';
 import { encodeDropped, encodeIdle, selectRuns } from './runs.js';
+import type { ReadBlock } from './store.js';
 import type { StoreThread } from './store-thread.js';
 
 /** Where a tail begins. */
@@ -28,6 +29,8 @@ export class Tail implements BlockReader {
   #droppedSinceUs = 0;
   /** Everything up to here was sent, queued, counted or not wanted. */
   #position = 0;
+  /** While the store is read: number of the app's next line, when it is known. */
+  #nextLine: number | undefined;
   #newestSeq = 0;
   #isLive = false;
   #wake: (() => void) | undefined;
@@ -101,12 +104,18 @@ export class Tail implements BlockReader {
         isSecondLook = true;
         continue;
       }
-      for (const block of blocks) {
-        const text = selectRuns(Buffer.from(block.payload).toString('utf8'), this.#position, this.#query);
-        this.#position = block.lastSeq;
-        if (text !== '') yield Buffer.from(text);
-      }
+      for (const block of blocks) yield* this.#fromStore(block);
     }
+  }
+
+  *#fromStore(block: ReadBlock): Generator<Buffer> {
+    // Retention was faster than this reader.
+    this.#countDropped(Math.max(0, block.firstLine - (this.#nextLine ?? block.firstLine)));
+    this.#nextLine = block.firstLine + block.lineCount;
+    if (this.#dropped > 0) yield this.#takeDropped();
+    const text = selectRuns(Buffer.from(block.payload).toString('utf8'), this.#position, this.#query);
+    this.#position = block.lastSeq;
+    if (text !== '') yield Buffer.from(text);
   }
 
   async *#begin(): AsyncGenerator<Buffer> {
@@ -121,6 +130,7 @@ export class Tail implements BlockReader {
       filter: this.#query,
     });
     this.#position = found.uptoSeq;
+    this.#nextLine = found.nextLine ?? 1;
     if (found.runs !== '') yield Buffer.from(found.runs);
   }
 
@@ -128,9 +138,14 @@ export class Tail implements BlockReader {
     const oldest = this.#queue.shift();
     if (oldest === undefined) return;
     this.#queuedBytes -= oldest.bytes.length;
+    this.#countDropped(oldest.lineCount);
+  }
+
+  #countDropped(count: number): void {
+    if (count === 0) return;
     if (this.#dropped === 0) this.#droppedSinceUs = this.#nowUs();
-    this.#dropped += oldest.lineCount;
-    this.counts.dropped += oldest.lineCount;
+    this.#dropped += count;
+    this.counts.dropped += count;
   }
 
   #takeDropped(): Buffer {

@@ -153,6 +153,7 @@ test('an app does not stop while no collector runs, not even in a flood', async 
   });
   const texts = appTexts(lines);
   expect(new Set(texts).size).toBe(texts.length);
+  expect(lines.some((line) => line.text.includes('an unknown number of messages of web.1 is missing'))).toBe(true);
 });
 
 test('written lines wait for a collector that is away', async () => {
