@@ -97,6 +97,7 @@ export function createDynos(options: DynosOptions): Dynos {
           nextPass: reconciler.nextPass.bind(reconciler),
           containersOf: reconciler.containersOf.bind(reconciler),
           phaseOutput: releasePhases.output,
+          phaseExitCode: releasePhases.exitCode,
         },
         release,
         AbortSignal.any([signal, waitSignal]),

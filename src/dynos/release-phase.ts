@@ -18,6 +18,8 @@ export interface ReleasePhases {
   ensure(release: Release, containers: readonly Container[]): void;
   /** What the phase of this release prints, from the start; undefined when none runs here. */
   output(releaseId: ReleaseId): AsyncIterable<string> | undefined;
+  /** The exit code of the command, once it has ended here. */
+  exitCode(releaseId: ReleaseId): number | undefined;
 }
 
 export interface ReleasePhaseDeps {
@@ -39,6 +41,7 @@ const MAX_OUTPUT_BYTES = 1024 * 1024;
 
 export function createReleasePhases(deps: ReleasePhaseDeps): ReleasePhases {
   const running = new Map<ReleaseId, Transcript>();
+  const exitCodes = new Map<ReleaseId, number>();
 
   async function run(
     release: Release,
@@ -47,6 +50,7 @@ export function createReleasePhases(deps: ReleasePhaseDeps): ReleasePhases {
   ): Promise<void> {
     try {
       const exitCode = await runToEnd(deps, release, existing, transcript);
+      exitCodes.set(release.id, exitCode);
       const status = exitCode === 0 ? 'succeeded' : 'failed';
       setReleaseStatus(deps.db, { releaseId: release.id, status, output: transcript.text() });
     } catch (error) {
@@ -62,6 +66,7 @@ export function createReleasePhases(deps: ReleasePhaseDeps): ReleasePhases {
 
   return {
     output: (releaseId) => running.get(releaseId)?.read(),
+    exitCode: (releaseId) => exitCodes.get(releaseId),
     ensure(release, containers) {
       if (running.has(release.id)) return;
       const transcript = createTranscript(MAX_OUTPUT_BYTES);

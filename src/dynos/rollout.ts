@@ -12,7 +12,7 @@ export type RolloutOutcome =
   /** Every wanted dyno of it is up. */
   | { readonly kind: 'live' }
   /** Its release command failed: the release before it goes on. */
-  | { readonly kind: 'release-phase-failed' }
+  | { readonly kind: 'release-phase-failed'; readonly exitCode: number }
   /** Its dynos do not come up: those of the release before it go on as long as they do. */
   | { readonly kind: 'unhealthy'; readonly reason: string }
   /** A newer release took its place before it was live. */
@@ -25,6 +25,7 @@ export interface RolloutDeps {
   readonly nextPass: (signal: AbortSignal) => Promise<void>;
   readonly containersOf: (appId: AppId) => readonly DynoContainer[];
   readonly phaseOutput: (releaseId: ReleaseId) => AsyncIterable<string> | undefined;
+  readonly phaseExitCode: (releaseId: ReleaseId) => number | undefined;
 }
 
 /** Waits until the release runs or has failed to; yields what its release phase prints. */
@@ -54,7 +55,9 @@ const POLL_MS = 20;
 function judge(deps: RolloutDeps, { id, appId, version }: Release): RolloutOutcome | undefined {
   const release = getRelease(deps.db, id);
   if (release === undefined) return { kind: 'superseded' };
-  if (release.status === 'failed') return { kind: 'release-phase-failed' };
+  if (release.status === 'failed') {
+    return { kind: 'release-phase-failed', exitCode: deps.phaseExitCode(id) ?? 1 };
+  }
   const current = currentRelease(deps.db, appId);
   if (current !== undefined && current.version > version) return { kind: 'superseded' };
   if (release.status === 'pending') return undefined;

@@ -5,6 +5,7 @@ import Docker from 'dockerode';
 import { pino } from 'pino';
 import { extract, pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { divideSubnet } from '../../src/dynos/addresses.js';
 import { dynoSpec, imageAssemblySpec, oneOffSpec } from '../../src/engine/container-spec.js';
 import { createDockerEngine } from '../../src/engine/docker.js';
 import type { ContainerEvent } from '../../src/engine/engine.js';
@@ -81,7 +82,7 @@ async function untar(stream: Readable): Promise<Record<string, string>> {
 
 beforeAll(async () => {
   image = await importTinyImage({ instance, name: 'tiny' });
-  await engine.ensureNetwork({ name: network, subnet, isolated: true });
+  await engine.ensureNetwork({ name: network, subnet, ...divideSubnet(subnet), isolated: true });
 });
 
 afterAll(async () => {
@@ -368,8 +369,10 @@ it('makes volumes and networks once, and only its own', async () => {
   const name = `paas-cache-${instance}-a1`;
   await engine.ensureVolume(name, { 'paas.app': 'a1' });
   await engine.ensureVolume(name, { 'paas.app': 'a1' });
-  await engine.ensureNetwork({ name: network, subnet, isolated: true });
-  await expect(engine.ensureNetwork({ name: 'bridge', subnet, isolated: true })).rejects.toMatchObject({
+  await engine.ensureNetwork({ name: network, subnet, ...divideSubnet(subnet), isolated: true });
+  await expect(
+    engine.ensureNetwork({ name: 'bridge', subnet, ...divideSubnet(subnet), isolated: true }),
+  ).rejects.toMatchObject({
     id: 'forbidden',
   });
   await engine.removeVolume(name);

@@ -1,0 +1,260 @@
+// Constructs the parts of the daemon and connects them. Read it to see who needs whom.
+
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { FastifyInstance } from 'fastify';
+import { buildServer } from '../api/server.js';
+import { createDeploys, type Deploys } from '../build/deploys.js';
+import { failInterruptedBuilds } from '../build/interrupted.js';
+import { type Database, openDatabase } from '../db/database.js';
+import { cacheVolumeName } from '../dynos/collect-garbage.js';
+import { createDynos, type Dynos } from '../dynos/dynos.js';
+import { createDockerEngine } from '../engine/docker.js';
+import type { Engine } from '../engine/engine.js';
+import { readOpenFilesLimit } from '../engine/open-files.js';
+import { createPushes, type Pushes } from '../git/pushes.js';
+import { type GitPlace, removeRepository } from '../git/repository.js';
+import type { Logger } from '../log.js';
+import { createLogClient, type LogClient } from '../logs/client.js';
+import { onChange } from '../platform/changes.js';
+import { createRouter, type Router } from '../router/router.js';
+import { appUrl, type Config, type DataPaths, platformUrl } from './config.js';
+import { ensureCollector } from './ensure-collector.js';
+import { VERSION } from './version.js';
+
+/** The running parts; `stop` ends them in the order that loses nothing. */
+export interface Daemon {
+  /** Resolves when the daemon answers requests. */
+  start(): Promise<void>;
+  /** Rejects when a part that the daemon cannot be without has failed. */
+  readonly failed: Promise<never>;
+  stop(): Promise<void>;
+}
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly paths: DataPaths;
+  readonly identity: { readonly key: Buffer; readonly instance: string };
+  /** Passed on to the log collector, which reads its own settings. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly newId: () => string;
+}
+
+const API_ADDRESS = '127.0.0.1';
+const MAX_CONNECTIONS = 10_000;
+const MAX_SLUG_BYTES = 1024 ** 3;
+const MIN_FREE_BYTES = 2 * 1024 ** 3;
+
+/** Opens the database and makes all parts. Nothing runs before `start`. */
+export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { config, paths, identity, log, now } = options;
+  const stopping = new AbortController();
+  const db = openDatabase({ path: paths.database, key: identity.key, now });
+  const engine = createDockerEngine({
+    socketPath: config.dockerSocket,
+    instance: identity.instance,
+    maxOpenFiles: await readOpenFilesLimit({ pidFile: '/var/run/docker.pid' }),
+    log: log.child({ part: 'engine' }),
+  });
+  const logs = createLogClient({
+    socketPath: paths.collectorSocket,
+    clientId: options.newId(),
+    log: log.child({ part: 'logs' }),
+  });
+  const router = wireRouter(options, stopping.signal);
+  const network = `paas-${identity.instance}`;
+  const dynos = wireDynos(options, { db, engine, logs, router, network, signal: stopping.signal });
+  const deploys = wireDeploys(options, { db, engine, logs, dynos, network });
+  const place: GitPlace = {
+    repositories: paths.repositories,
+    emptyHome: join(paths.temporary, 'git-home'),
+    maxPushBytes: config.maxSourceBytes,
+  };
+  const pushes = createPushes({
+    db,
+    deploys,
+    place,
+    socketPath: paths.hookSocket,
+    nodePath: process.execPath,
+    log: log.child({ part: 'git' }),
+  });
+  const server = await wireServer(options, { db, logs, deploys, pushes, dynos });
+  const clearing = clearDestroyedApps({ db, engine, logs, place, instance: identity.instance, log });
+  return runDaemon(options, { db, engine, logs, router, dynos, deploys, pushes, server, clearing, stopping });
+}
+
+interface Parts {
+  readonly db: Database;
+  readonly engine: Engine;
+  readonly logs: LogClient;
+  readonly router: Router;
+  readonly dynos: Dynos;
+  readonly deploys: Deploys;
+  readonly pushes: Pushes;
+  readonly server: FastifyInstance;
+  readonly clearing: () => void;
+  readonly stopping: AbortController;
+}
+
+function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
+  const { config, paths, log } = options;
+  const { engine, router, deploys, pushes, server, stopping } = parts;
+  let collector: AsyncDisposable | undefined;
+  let loop: Promise<void> = Promise.resolve();
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => undefined);
+  return {
+    failed,
+    async start() {
+      await engine.ping();
+      collector = await ensureCollector({
+        dataDir: config.dataDir,
+        command: [process.execPath, fileURLToPath(new URL('./log-collector.js', import.meta.url))],
+        env: options.env,
+        log: log.child({ part: 'logs' }),
+      });
+      await Promise.all([
+        router.start(),
+        pushes.start(),
+        failInterruptedBuilds({ db: parts.db, engine, buildsDirectory: paths.builds }),
+      ]);
+      loop = parts.dynos.run();
+      loop.catch(fail);
+      await server.listen({ host: API_ADDRESS, port: config.apiPort });
+    },
+    async stop() {
+      // Builds first: their pushers are told why, over connections that closing the server would cut.
+      await deploys.stop('the platform is being restarted');
+      await pushes.stop();
+      await server.close();
+      stopping.abort();
+      await loop.catch(() => undefined);
+      parts.clearing();
+      await parts.logs
+        .flush()
+        .catch((error: unknown) => log.warn({ err: error }, 'log lines were not delivered'));
+      parts.logs.close();
+      await collector?.[Symbol.asyncDispose]();
+      parts.db.close();
+    },
+  };
+}
+
+function wireRouter({ config, paths, log }: DaemonOptions, signal: AbortSignal): Router {
+  return createRouter({
+    dir: paths.haproxy,
+    bindAddress: config.bindAddress,
+    httpPort: config.httpPort,
+    maxConnections: MAX_CONNECTIONS,
+    runAs: undefined,
+    haproxyPath: config.haproxyPath,
+    accessLogPath: paths.accessLog,
+    log: log.child({ part: 'router' }),
+    signal,
+  });
+}
+
+function wireDynos(
+  { config, identity, log, random }: DaemonOptions,
+  parts: Pick<Parts, 'db' | 'engine' | 'logs' | 'router'> & { network: string; signal: AbortSignal },
+): Dynos {
+  const { network, ...others } = parts;
+  return createDynos({
+    ...others,
+    log: log.child({ part: 'dynos' }),
+    random,
+    settings: {
+      instance: identity.instance,
+      network,
+      subnet: config.subnet,
+      domain: config.domain,
+      platform: { host: config.platformHost, address: `${API_ADDRESS}:${config.apiPort}` },
+      bootTimeoutMs: config.bootTimeoutMs,
+      coolOffMs: config.crashCoolOffMs,
+    },
+  });
+}
+
+function wireDeploys(
+  { config, paths, identity, log }: DaemonOptions,
+  parts: Pick<Parts, 'db' | 'engine' | 'logs' | 'dynos'> & { network: string },
+): Deploys {
+  const { db, engine, logs, dynos, network } = parts;
+  return createDeploys({
+    db,
+    engine,
+    log: log.child({ part: 'build' }),
+    settings: {
+      instance: identity.instance,
+      stackBuildImage: config.stackBuildImage,
+      stackRunImage: config.stackRunImage,
+      buildpacksDirectory: config.buildpacksDir,
+      caBundle: config.buildCaBundle,
+      memoryBytes: config.buildMemoryBytes,
+      network,
+      maxSourceBytes: config.maxSourceBytes,
+      maxSlugBytes: MAX_SLUG_BYTES,
+      minFreeBytes: MIN_FREE_BYTES,
+      archiveWorker: undefined,
+    },
+    timing: { concurrency: config.buildConcurrency, timeoutMs: config.buildTimeoutMs },
+    directories: { builds: paths.builds, tmp: paths.temporary },
+    writeLog: (line) => logs.write([line]),
+    release: { rollout: dynos.rollout, appUrl: (app) => `${appUrl(config, app.name)}/` },
+  });
+}
+
+async function wireServer(
+  { config, paths, identity, log }: DaemonOptions,
+  parts: Pick<Parts, 'db' | 'logs' | 'deploys' | 'pushes' | 'dynos'>,
+): Promise<FastifyInstance> {
+  const { dynos, ...others } = parts;
+  return await buildServer({
+    ...others,
+    dynos,
+    oneOffs: dynos.oneOffs,
+    log: log.child({ part: 'api' }),
+    urls: {
+      platform: platformUrl(config),
+      appDomain: config.domain,
+      platformHost: config.platformHost,
+      appPort: config.httpPort === 80 ? '' : `:${config.httpPort}`,
+    },
+    settings: {
+      signingKey: identity.key,
+      uploadsDirectory: paths.uploads,
+      maxSourceBytes: config.maxSourceBytes,
+      dashboardDirectory: config.webUiDir,
+      version: VERSION,
+    },
+  });
+}
+
+/** What lies outside the database goes with the app: repository, log, build cache. The loop removes containers. */
+function clearDestroyedApps(parts: {
+  db: Database;
+  engine: Engine;
+  logs: LogClient;
+  place: GitPlace;
+  instance: string;
+  log: Logger;
+}): () => void {
+  const { engine, logs, place, log } = parts;
+  return onChange(parts.db, ({ kind, appId }) => {
+    if (kind !== 'app-destroyed') return;
+    const cleared = Promise.all([
+      removeRepository(place, appId),
+      logs.forgetApp(appId),
+      engine.removeVolume(cacheVolumeName(parts.instance, appId)),
+    ]);
+    cleared.catch((error: unknown) =>
+      log.warn({ err: error, app: appId }, 'a destroyed app left something behind'),
+    );
+  });
+}
