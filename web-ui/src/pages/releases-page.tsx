@@ -12,7 +12,6 @@ export function ReleasesPage(props: AppPageProps & { history: number; onMore: ()
   const { facts, refresh, history, onMore } = props;
   const [target, setTarget] = useState<Release | undefined>();
   const moments = timeline(facts.releases, facts.builds);
-  const current = facts.releases.find((release) => release.current);
   return (
     <section aria-labelledby="releases">
       <h2 id="releases" class="visually-hidden">
@@ -31,8 +30,7 @@ export function ReleasesPage(props: AppPageProps & { history: number; onMore: ()
       {facts.releases.length >= history && <Button onClick={onMore}>Show older releases</Button>}
       {target && (
         <RollbackDialog
-          app={facts.app.name}
-          current={current}
+          facts={facts}
           target={target}
           refresh={refresh}
           onClose={() => setTarget(undefined)}

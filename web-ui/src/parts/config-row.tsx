@@ -15,6 +15,7 @@ export function ConfigRow(props: {
   const { row, isRevealed, onToggle, onSet, onUndo } = props;
   const [isEditing, setIsEditing] = useState(false);
   const { key, value, change } = row;
+  const isJustTyped = change === 'added' || change === 'changed';
   return (
     <li class={`config-row config-${change}`} data-testid={`config-${key}`}>
       <span class="config-key mono">
@@ -32,11 +33,11 @@ export function ConfigRow(props: {
         />
       ) : (
         <span class="config-value mono" data-testid={`value-${key}`}>
-          {isRevealed ? value : <Masked />}
+          {isRevealed || isJustTyped ? value : <Masked />}
         </span>
       )}
       <span class="config-end">
-        {!isEditing && (
+        {!isEditing && !isJustTyped && (
           <Button look="quiet" onClick={onToggle} aria-label={`${isRevealed ? 'Hide' : 'Reveal'} ${key}`}>
             {isRevealed ? 'Hide' : 'Reveal'}
           </Button>

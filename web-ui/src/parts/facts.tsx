@@ -1,6 +1,5 @@
-import type { Release } from '../api/types.js';
 import type { AppFacts } from '../state/app-facts.js';
-import { commitOf } from '../state/timeline.js';
+import { codeCommit } from '../state/timeline.js';
 import { CopyButton } from './commands.js';
 import { Ago } from './time.js';
 
@@ -45,17 +44,4 @@ export function Facts({ facts }: { facts: AppFacts }) {
       </dl>
     </section>
   );
-}
-
-/** A config change keeps the code of an earlier release: its commit is that of the newest release that names one. */
-function codeCommit(current: Release, { releases, builds }: AppFacts): string | undefined {
-  const sameCode = releases.filter(
-    (release) => release.slug !== null && release.slug.id === current.slug?.id,
-  );
-  for (const release of sameCode) {
-    const build = builds.find((candidate) => candidate.release?.id === release.id);
-    const commit = commitOf(release, build);
-    if (commit) return commit;
-  }
-  return undefined;
 }

@@ -2,8 +2,9 @@ import type { Release } from '../api/types.js';
 import { useAction } from '../live/use-action.js';
 import { useLive } from '../live/use-live.js';
 import { usePlatform } from '../platform.js';
+import type { AppFacts } from '../state/app-facts.js';
 import { type ConfigChange, configChanges } from '../state/config-diff.js';
-import { commitOf } from '../state/timeline.js';
+import { codeCommit } from '../state/timeline.js';
 import { Button } from './button.js';
 import { Dialog } from './dialog.js';
 import { Problem } from './problem.js';
@@ -13,13 +14,14 @@ const compareAgainMs = 60_000;
 
 /** Shows what a rollback changes (code and config vars) before it is done. */
 export function RollbackDialog(props: {
-  app: string;
-  current: Release | undefined;
+  facts: AppFacts;
   target: Release;
   refresh: () => Promise<void>;
   onClose: () => void;
 }) {
-  const { app, current, target, refresh, onClose } = props;
+  const { facts, target, refresh, onClose } = props;
+  const app = facts.app.name;
+  const current = facts.releases.find((release) => release.current);
   const { client, notify } = usePlatform();
   const rollback = useAction(async () => {
     const made = await client.rollback(app, target.id);
@@ -47,8 +49,8 @@ export function RollbackDialog(props: {
           </tr>
           <tr>
             <th scope="row">Code</th>
-            <td>{codeName(current)}</td>
-            <td>{isSameCode(current, target) ? 'the same' : codeName(target)}</td>
+            <td>{codeName(current, facts)}</td>
+            <td>{isSameCode(current, target) ? 'the same' : codeName(target, facts)}</td>
           </tr>
         </tbody>
       </table>
@@ -109,9 +111,9 @@ function ChangeList({ changes }: { changes: readonly ConfigChange[] }) {
   );
 }
 
-function codeName(release: Release | undefined): string {
+function codeName(release: Release | undefined, facts: AppFacts): string {
   if (!release?.slug) return 'none';
-  return commitOf(release) ?? release.slug.id.slice(0, 12);
+  return codeCommit(release, facts) ?? release.slug.id.slice(0, 12);
 }
 
 function isSameCode(a: Release | undefined, b: Release): boolean {

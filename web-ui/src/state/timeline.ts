@@ -28,6 +28,25 @@ export function commitOf(release: Pick<Release, 'slug' | 'description'>, build?:
   return full ? shortCommit(full) : undefined;
 }
 
+/**
+ * The commit of the code that a release runs. A config change or rollback keeps the code of an earlier release:
+ * its commit is then that of the newest release with the same code that names one.
+ */
+export function codeCommit(
+  release: Release,
+  history: { releases: readonly Release[]; builds: readonly Build[] },
+): string | undefined {
+  const sameCode = history.releases.filter(
+    (other) => other.slug !== null && other.slug.id === release.slug?.id,
+  );
+  for (const candidate of [release, ...sameCode]) {
+    const build = history.builds.find((other) => other.release?.id === candidate.id);
+    const commit = commitOf(candidate, build);
+    if (commit) return commit;
+  }
+  return undefined;
+}
+
 /** Cuts a commit id to 8 characters; other versions are kept. */
 export function shortCommit(version: string): string {
   return /^[0-9a-f]{12,64}$/.test(version) ? version.slice(0, 8) : version;
