@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { type EngineLine, findResume, findSeam, fingerprint } from '../../../src/logs/catch-up.js';
+
+const second = 1_000_000;
+const file = (...texts: string[]): EngineLine[] =>
+  texts.map((text, index) => ({ text, timeUs: (index + 1) * second }));
+const progress = (count: number, lastUs: number, ...texts: string[]) => ({
+  count,
+  lastUs,
+  recent: texts.map(fingerprint),
+});
+
+describe('where new lines begin', () => {
+  test.each([
+    ['nothing was read', file('a', 'b'), progress(0, 0), false, { kind: 'found', index: 0 }],
+    [
+      'after the last known line',
+      file('a', 'b', 'c'),
+      progress(2, 2 * second, 'a', 'b'),
+      false,
+      { kind: 'found', index: 2 },
+    ],
+    ['all known', file('a', 'b'), progress(2, 2 * second, 'a', 'b'), false, { kind: 'found', index: 2 }],
+    [
+      'the beginning is out of sight',
+      file('b', 'c'),
+      progress(2, second, 'a', 'b'),
+      false,
+      { kind: 'found', index: 1 },
+    ],
+    [
+      'the file was rotated',
+      file('x', 'y'),
+      progress(2, second, 'a', 'b'),
+      false,
+      { kind: 'lost', index: 1 },
+    ],
+    [
+      'a repetitive app, by time',
+      file('tick', 'tick', 'tick', 'tick'),
+      progress(3, 3 * second, 'tick'),
+      false,
+      { kind: 'ambiguous', index: 3 },
+    ],
+    [
+      'a repetitive app, by count',
+      file('tick', 'tick', 'tick', 'tick'),
+      progress(2, 3 * second, 'tick', 'tick'),
+      true,
+      { kind: 'found', index: 2 },
+    ],
+  ] as const)('%s', (_, lines, known, isWhole, expected) => {
+    expect(findResume(lines, known, isWhole)).toEqual(expected);
+  });
+});
+
+describe('where live output joins', () => {
+  test.each([
+    ['no live line', file('a'), [], undefined],
+    ['a whole line', file('a', 'b', 'c'), ['b', 'c', 'd'], 1],
+    ['the end of a line', file('one two', 'three'), ['two', 'three', 'four'], 0],
+    ['not yet in the file', file('a', 'b'), ['c'], undefined],
+    ['what follows decides', file('a', 'b', 'a', 'c'), ['a', 'c'], 2],
+  ])('%s', (_, lines, live, index) => {
+    expect(findSeam(lines, live, 3 * second)).toBe(index);
+  });
+});
