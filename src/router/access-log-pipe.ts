@@ -4,8 +4,9 @@
 
 import { execFile } from 'node:child_process';
 import { constants, openSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { type AccessLine, parseAccessLine } from './access-log.js';
 
@@ -17,6 +18,7 @@ const LINE_LIMIT = 8192;
 /** Makes the named pipe at `path` (mode 0600) if it is not there; safe to call twice and from several processes. */
 export async function ensureAccessLogPipe(path: string): Promise<void> {
   if (await isPipe(path)) return;
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {
     await promisify(execFile)('mkfifo', ['-m', '600', '--', path]);
   } catch (error) {

@@ -62,7 +62,6 @@ export const MODES_MAP = 'modes.map';
 export const CONFIG_FILE = 'haproxy.cfg';
 export const MASTER_SOCKET = 'master.sock';
 export const ADMIN_SOCKET = 'admin.sock';
-const HANDOVER_SOCKET = 'handover.sock';
 
 /** Options of each app server, on its configuration line and in `add server`. */
 export const SERVER_OPTIONS = 'maxconn 1000 pool-purge-delay 2s';
@@ -203,7 +202,7 @@ function frontend(settings: RouterSettings): string[] {
     '',
     'frontend http from base',
     `  bind ${settings.bindAddress}:${settings.httpPort}`,
-    handoverBind(settings),
+    `  bind ${handoverAddress(settings.dir)} accept-proxy`,
     `  log-format "${ACCESS_LOG_FORMAT}"`,
     '  http-request set-log-level silent',
     ...denyRules(),
@@ -346,13 +345,13 @@ function handoverBackend(dir: string): string[] {
     '  timeout tunnel 24h',
     '  http-reuse never',
     '  option http-no-delay',
-    `  server newest unix@${join(dir, HANDOVER_SOCKET)} send-proxy-v2`,
+    `  server newest ${handoverAddress(dir)} send-proxy-v2`,
   ];
 }
 
-function handoverBind(settings: RouterSettings): string {
-  const owner = settings.runAs === undefined ? '' : ` user ${settings.runAs.user}`;
-  return `  bind unix@${join(settings.dir, HANDOVER_SOCKET)} mode 600${owner} accept-proxy`;
+/** An abstract socket: a worker that runs as another account may not reach a path in the daemon's folders. */
+function handoverAddress(dir: string): string {
+  return `abns@paas-handover-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`;
 }
 
 function platformBackend(dir: string, address: string | undefined): string[] {

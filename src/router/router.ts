@@ -182,7 +182,7 @@ class HaproxyRouter implements Router {
     const { dir, haproxyPath, accessLogPath, log } = this.#options;
     // Workers without a master would go on with what they knew.
     await endHaproxy(this.#configPath, 1000);
-    await mkdir(join(dir, 'errors'), { recursive: true, mode: 0o711 });
+    await mkdir(join(dir, 'errors'), { recursive: true, mode: 0o700 });
     await this.#writeFiles(wanted, { isChecked: true });
     await spawnHaproxy({ haproxyPath, configPath: this.#configPath, accessLogPath });
     await this.#waitForWorker(wanted, undefined);
@@ -246,7 +246,7 @@ class HaproxyRouter implements Router {
 
   async #writeFile(path: string, content: string): Promise<void> {
     if (this.#written.get(path) === content) return;
-    await mkdir(dirname(path), { recursive: true, mode: 0o711 });
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(`${path}.new`, content, { mode: 0o600 });
     await rename(`${path}.new`, path);
     this.#written.set(path, content);

@@ -42,7 +42,7 @@ class Dyno {
 }
 
 test('loses no request in fifty deploys with reloads among them, and never serves the wrong app', async () => {
-  await using router = await startRouter();
+  await using router = await startRouter({ runAs: { user: 'haproxy', group: 'haproxy' } });
   const freeIps = Array.from({ length: 6 }, (_, i) => `127.18.7.${i + 1}`);
   const nextIp = () => freeIps.shift() ?? 'none free';
   const hosts = ['a.test', 'b.test'];

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import http from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findHaproxy } from '../../src/router/haproxy-process.js';
-import { showProcesses } from '../../src/router/runtime-api.js';
+import { showProcesses, withWorker } from '../../src/router/runtime-api.js';
 import { appWith, get, serverAt, startBackend, startRouter } from '../support/router-fixture.js';
 
 describe('routing', () => {
@@ -57,6 +58,62 @@ describe('routing', () => {
     const reply = await get(router.port, 'a.test');
     expect(reply.status).toBe(503);
     expect(reply.body).toContain('Application error');
+  });
+});
+
+describe('servers that go', () => {
+  test('an app that is taken away and comes back reaches its new server only', async () => {
+    await using router = await startRouter();
+    await using first = await startBackend();
+    await using second = await startBackend();
+    const app = appWith('a.test', [first.server]);
+    const other = appWith('b.test', [first.server]);
+    await router.router.apply(router.state([app]));
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    expect((await get(router.port, 'a.test', { agent })).body).toBe(first.server.ip);
+    await router.router.apply(router.state([other]));
+    expect((await get(router.port, 'a.test', { agent })).status).toBe(404);
+    await router.router.apply(router.state([{ ...app, servers: [second.server] }, other]));
+    for (let i = 0; i < 20; i += 1) {
+      expect((await get(router.port, 'a.test', i % 2 === 0 ? { agent } : {})).body).toBe(second.server.ip);
+    }
+    agent.destroy();
+  });
+
+  test('a server that is taken away with a request on it ends that request and is deleted', async () => {
+    await using router = await startRouter();
+    await using a = await startBackend('web.1', (request, response) => {
+      if (request.url !== '/hang') response.end('ok');
+    });
+    const app = appWith('a.test', [a.server]);
+    await router.router.apply(router.state([app]));
+    const hanging = get(router.port, 'a.test', { path: '/hang' }).then(
+      (reply) => reply.status,
+      () => 'ended',
+    );
+    await expect.poll(() => router.router.sessions(app.id, a.server.name)).toBe(1);
+    await router.router.apply(router.state([{ ...app, servers: [{ ...a.server, state: 'draining' }] }]));
+    expect(await router.router.sessions(app.id, a.server.name)).toBe(1);
+    await router.router.apply(router.state([{ ...app, servers: [] }]));
+    expect([503, 'ended']).toContain(await hanging);
+    await expect
+      .poll(async () => {
+        const { worker } = await showProcesses(join(router.dir, 'master.sock'));
+        return withWorker(join(router.dir, 'master.sock'), worker ?? 0, (ask) => ask('show servers state'));
+      })
+      .not.toContain(a.server.name);
+  });
+
+  test('a storm of reloads leaves no old worker behind', async () => {
+    await using router = await startRouter();
+    const apps = Array.from({ length: 15 }, (_, i) => appWith(`app-${i}.test`, [], 'blank'));
+    for (let i = 1; i <= apps.length; i += 1) await router.router.apply(router.state(apps.slice(0, i)));
+    await expect
+      .poll(async () => (await showProcesses(join(router.dir, 'master.sock'))).oldWorkers, {
+        timeout: 10_000,
+      })
+      .toEqual([]);
+    expect((await get(router.port, 'app-14.test')).status).toBe(503);
   });
 });
 
