@@ -1,19 +1,20 @@
-// One collector for a data directory: who holds the pid file and answers on the socket is the one.
+// One process of a kind for a data directory: who holds the pid file and answers on the socket is the one.
 
 import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { basename } from 'node:path';
 
 /**
- * Takes the socket's place over from a collector that has died. Throws when one is alive. Dispose it at the end: that
+ * Takes the place over from a process of the same program that has died. Throws when one is alive. Dispose it at the end: that
  * removes socket and pid file.
  */
 export async function takeSocket(paths: { socketPath: string; pidPath: string }): Promise<Disposable> {
   const { socketPath, pidPath } = paths;
   for (let tries = 0; !claimPid(pidPath); tries += 1) {
     const holder = readPid(pidPath);
-    if ((await answers(socketPath)) || (isAlive(holder) && tries === 0 && isCollector(holder)))
-      throw new Error(`another log collector (pid ${holder}) serves ${socketPath}`);
+    if ((await answers(socketPath)) || (isAlive(holder) && tries === 0 && isSameProgram(holder)))
+      throw new Error(`another process (pid ${holder}) serves ${socketPath}`);
     if (tries > 2) throw new Error(`cannot take ${pidPath}`);
     rmSync(pidPath, { force: true });
   }
@@ -71,9 +72,9 @@ function isAlive(pid: number): boolean {
 }
 
 /** A pid is used again after a reboot: only a process with our program in its command line counts. */
-function isCollector(pid: number): boolean {
+function isSameProgram(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('log-collector');
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(basename(process.argv[1] ?? ''));
   } catch {
     return false;
   }

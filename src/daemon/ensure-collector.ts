@@ -23,7 +23,7 @@ export async function ensureCollector(options: {
 }): Promise<AsyncDisposable> {
   const { dataDir, log } = options;
   const socketPath = join(dataDir, 'run', 'collector.sock');
-  mkdirSync(join(dataDir, 'run'), { recursive: true, mode: 0o700 });
+  for (const folder of ['run', 'log']) mkdirSync(join(dataDir, folder), { recursive: true, mode: 0o700 });
   await startUnlessAnswering(socketPath, options);
   const stopping = new AbortController();
   const watching = watch(stopping.signal);
@@ -60,7 +60,7 @@ async function startUnlessAnswering(
   },
 ): Promise<void> {
   if (await answers(socketPath)) return;
-  const logPath = join(options.dataDir, 'run', 'collector.log');
+  const logPath = join(options.dataDir, 'log', 'collector.log');
   options.log.info({ logPath }, 'starting the log collector');
   const output = openSync(logPath, 'a', 0o600);
   let end: Error | undefined;

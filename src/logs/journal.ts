@@ -47,6 +47,8 @@ interface Batch {
   readonly blocks: Block[];
   readonly bytes: number;
   isShown: boolean;
+  /** Called when the batch is stored or given up. */
+  readonly done?: () => void;
 }
 
 export class Journal {
@@ -124,9 +126,12 @@ export class Journal {
   }
 
   /** Resolves when everything appended so far is stored (or was counted as not stored). */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
     this.#closeBlocks();
-    while (this.#writing !== undefined) await this.#writing;
+    return new Promise((done) => {
+      this.#waiting.push({ blocks: [], bytes: 0, isShown: true, done });
+      this.#startWriting();
+    });
   }
 
   /** From now on the reader gets the app's blocks. The returned function ends that. */
@@ -171,11 +176,14 @@ export class Journal {
       this.#waitingBytes += bytes;
       while (this.#waitingBytes > this.#limits.queueBytes && this.#waiting.length > 1) this.#dropOldest();
     }
-    if (this.#writing === undefined && (blocks.length > 0 || this.#progress.size > 0)) {
-      this.#writing = this.#write().finally(() => {
-        this.#writing = undefined;
-      });
-    }
+    this.#startWriting();
+  }
+
+  #startWriting(): void {
+    if (this.#waiting.length === 0 && this.#progress.size === 0) return;
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+    });
   }
 
   /** Commits what waits until nothing waits. */
@@ -194,7 +202,10 @@ export class Journal {
         this.#log.error({ err }, 'log lines could not be stored');
         this.#countUnstored(blocks);
       }
-      for (const batch of this.#inFlight) this.#show(batch);
+      for (const batch of this.#inFlight) {
+        this.#show(batch);
+        batch.done?.();
+      }
       this.#inFlight = [];
     }
   }
@@ -207,6 +218,7 @@ export class Journal {
     for (const earlier of this.#inFlight) this.#show(earlier);
     this.#show(batch);
     this.#countUnstored(batch.blocks);
+    batch.done?.();
   }
 
   #show(batch: Batch): void {
