@@ -88,8 +88,12 @@ install_with_pnpm() {
   local flags=(--prod=false)
   [ "$(scope)" = all ] || flags=(--prod)
   say "Installing node modules (pnpm install)"
-  pnpm install "${flags[@]}" --frozen-lockfile --store-dir "$cache/pnpm" --package-import-method copy --reporter append-only 2>&1 | indent ||
+  run_pnpm install "${flags[@]}" --frozen-lockfile 2>&1 | indent ||
     fail "pnpm install failed." "When package.json and pnpm-lock.yaml disagree: run pnpm install, and commit pnpm-lock.yaml."
+}
+
+run_pnpm() {
+  npm_config_store_dir=$cache/pnpm npm_config_package_import_method=copy pnpm --reporter append-only "$@"
 }
 
 install_with_yarn() {
@@ -112,7 +116,7 @@ prune_packages() {
   step "Pruning devDependencies"
   case $1 in
     npm) npm prune --omit=dev --ignore-scripts --no-audit --no-fund 2>&1 | indent ;;
-    pnpm) pnpm prune --prod --ignore-scripts 2>&1 | indent ;;
+    pnpm) run_pnpm prune --prod --ignore-scripts 2>&1 | indent ;;
     yarn)
       if is_classic_yarn; then
         yarn install --production --ignore-scripts --frozen-lockfile --non-interactive --prefer-offline 2>&1 | indent
