@@ -96,7 +96,7 @@ must_be_installed() {
 }
 
 prepare_data_dir() {
-  mkdir -p "$data_dir/log" "$data_dir/run"
+  (umask 077 && mkdir -p "$data_dir/log" "$data_dir/run")
   chmod 0700 "$data_dir"
   touch "$data_dir/.made-by-install"
 }

@@ -61,7 +61,8 @@ start_daemon() {
     write_unit
     run_logged 60 "See: journalctl -u paasd" systemctl enable --now paasd
   else
-    with_settings setsid node "$project/dist/daemon/main.js" >>"$(daemon_log)" 2>&1 </dev/null &
+    # 9 is the lock of this run, which must not live on in the daemon.
+    with_settings setsid node "$project/dist/daemon/main.js" >>"$(daemon_log)" 2>&1 </dev/null 9>&- &
     disown $!
   fi
   wait_for_daemon

@@ -108,7 +108,7 @@ start_engine() {
     run_logged 90 "See: journalctl -u docker" systemctl enable --now docker
   elif ! engine_answers; then
     mkdir -p /var/log
-    setsid dockerd >>/var/log/dockerd.log 2>&1 </dev/null &
+    setsid dockerd >>/var/log/dockerd.log 2>&1 </dev/null 9>&- &
     engine_pid=$!
     disown "$engine_pid"
   fi
