@@ -88,7 +88,7 @@ derive_addresses
 only_one_at_a_time() {
   mkdir -p /run/lock
   exec 9>/run/lock/paas-install.lock
-  flock --nonblock 9 || fail "Another install.sh is running." "Wait for it, or see who: fuser /run/lock/paas-install.lock"
+  flock --nonblock 9 || fail "Another install.sh is running." "Wait until it has ended."
 }
 
 must_be_installed() {
