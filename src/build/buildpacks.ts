@@ -50,7 +50,11 @@ export async function* runBuildpacks(options: {
   await engine.ensureVolume(cache, { [LABEL.app]: app.id });
   const id = await engine.createContainer(containerSpec({ ...options, cache }));
   // An end from outside must end the program too, whatever the code below waits for.
-  const kill = () => void engine.removeContainer(id).catch(() => undefined);
+  let removal: Promise<void> | undefined;
+  const kill = () => {
+    removal ??= engine.removeContainer(id).catch(() => undefined);
+  };
+  let isKept = false;
   signal.addEventListener('abort', kill, { once: true });
   try {
     signal.throwIfAborted();
@@ -63,14 +67,16 @@ export async function* runBuildpacks(options: {
     signal.throwIfAborted();
     const { oomKilled } = await engine.inspectContainer(id);
     if (exitCode !== 0) throw failure({ exitCode, oomKilled, memoryBytes: settings.memoryBytes });
-    return { containerId: id, ...(await readResult(engine, id)) };
+    const result = { containerId: id, ...(await readResult(engine, id)) };
+    isKept = true;
+    return result;
   } catch (error) {
-    await engine.removeContainer(id);
     // The abort's own reason, not what breaking off did to the streams.
     signal.throwIfAborted();
     throw error;
   } finally {
     signal.removeEventListener('abort', kill);
+    if (!isKept) await (removal ?? engine.removeContainer(id));
   }
 }
 

@@ -273,6 +273,12 @@ async function writeAll<Result>(steps: AsyncGenerator<string, Result>, output: B
   for (;;) {
     const step = await steps.next();
     if (step.done) return step.value;
-    await output.write(step.value);
+    try {
+      await output.write(step.value);
+    } catch (error) {
+      // What the steps have open is closed by their `finally`.
+      await steps.throw(error);
+      throw error;
+    }
   }
 }

@@ -40,10 +40,15 @@ export async function* buildDockerfile(options: {
     cpus: 1.5,
     signal,
   });
-  for (;;) {
-    const step = await output.next();
-    if (step.done) return step.value;
-    yield step.value.replace(/^(?=.)/gm, '       ');
+  try {
+    for (;;) {
+      const step = await output.next();
+      if (step.done) return step.value;
+      yield step.value.replace(/^(?=.)/gm, '       ');
+    }
+  } finally {
+    // Breaks the build off when the reader gave up.
+    await output.return('');
   }
 }
 

@@ -11,7 +11,7 @@ export function imageTag(options: { instance: string; appId: string; buildId: st
   return `paas-${options.instance}/${options.appId}:${options.buildId}`;
 }
 
-/** Copies /app of the build container over the run image. Returns the digest and the slug's size. */
+/** Moves /app of the build container over the run image; that container is gone afterwards. Returns the digest and the slug's size. */
 export async function assembleImage(options: {
   engine: Engine;
   instance: string;
@@ -46,13 +46,15 @@ export async function assembleImage(options: {
     measure.on('close', () => slug.destroy());
     await engine.putArchive(assembly, slug.pipe(measure), { path: '/' });
     signal.throwIfAborted();
-    const image = await engine.commitContainer(assembly, {
+    const commit = engine.commitContainer(assembly, {
       tag: imageTag({ instance, appId: app.id, buildId }),
       labels: { [LABEL.app]: app.id, [LABEL.appName]: app.name, [LABEL.build]: buildId },
       cmd: ['bash'],
       workingDir: '/app',
       user: '20000:20000',
     });
+    // The build's files are no longer needed, and deleting them takes as long as making them did.
+    const [image] = await Promise.all([commit, engine.removeContainer(options.containerId)]);
     return { image, slugBytes };
   } finally {
     await engine.removeContainer(assembly);

@@ -205,7 +205,7 @@ describe('a git push', () => {
     if (outcome.kind !== 'released') throw new Error(output);
     const { release } = outcome;
     expect(output).toContain(
-      '-----> Tiny app detected\ntoken [hidden]\n27\n20000\n/etc/paas/ca-bundle.crt\ncertificate of the proxy\n',
+      '-----> Tiny app detected\ntoken [hidden]\n25\n20000\n/etc/paas/ca-bundle.crt\ncertificate of the proxy\n',
     );
     expect(output).not.toMatch(/docs|psd/);
     expect(output).toContain(
