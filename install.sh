@@ -84,6 +84,8 @@ read_settings
 for key in "${!chosen[@]}"; do settings[$key]=${chosen[$key]}; done
 settle_settings
 derive_addresses
+which_install=''
+if [ -z "$is_main_install" ]; then which_install=" --data-dir $data_dir"; fi
 
 only_one_at_a_time() {
   mkdir -p /run/lock
@@ -92,7 +94,7 @@ only_one_at_a_time() {
 }
 
 must_be_installed() {
-  [ -e "$settings_file" ] || fail "Nothing is installed in $data_dir." "Install with: ./install.sh"
+  [ -e "$settings_file" ] || fail "Nothing is installed in $data_dir." "Install with: ./install.sh$which_install"
 }
 
 prepare_data_dir() {
@@ -182,7 +184,7 @@ case $action in
     step "Stopping the platform"
     stop_all
     [ -z "$with_apps" ] || stop_apps
-    note "Stopped. Start it with: ./install.sh --start"
+    note "Stopped. Start it with: ./install.sh --start$which_install"
     ;;
   status) must_be_installed && print_status ;;
   uninstall) only_one_at_a_time && uninstall "$purge" "$assume_yes" ;;

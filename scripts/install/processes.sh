@@ -34,6 +34,7 @@ check_port() {
   while read -r pid; do
     if is_ours "$pid"; then return 0; fi
   done < <(grep -o 'pid=[0-9]*' <<<"$holder" | cut -d= -f2)
+  holder=$(sed -n 's/^"\([^"]*\)",pid=\([0-9]*\).*/\1 (pid \2)/p' <<<"$holder")
   fail "Port $1 is taken by ${holder:-another program}." "Stop that program, or choose another port: $2"
 }
 

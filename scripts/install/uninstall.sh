@@ -17,7 +17,7 @@ uninstall() {
   if [ -n "$purge" ]; then
     purge_data
   elif [ -d "$data_dir" ]; then
-    note "Kept: $data_dir (delete it with: $0 --uninstall --purge-data)"
+    note "Kept: $data_dir (delete it with: ./install.sh --uninstall --purge-data$which_install)"
   fi
   note "Docker, HAProxy and the other packages stay installed."
 }
