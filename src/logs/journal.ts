@@ -65,7 +65,7 @@ export class Journal {
   #nextSeq: number;
   #waiting: Batch[] = [];
   #waitingBytes = 0;
-  #writing: Promise<void> | undefined;
+  #isWriting = false;
   #inFlight: Batch[] = [];
   #timer: NodeJS.Timeout | undefined;
   readonly counts = { lines: 0, stored: 0, unstored: 0 };
@@ -181,9 +181,9 @@ export class Journal {
 
   #startWriting(): void {
     if (this.#waiting.length === 0 && this.#progress.size === 0) return;
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    this.#write().catch((err) => this.#log.error({ err }, 'writing log lines has failed'));
   }
 
   /** Commits what waits until nothing waits. */
@@ -208,6 +208,8 @@ export class Journal {
       }
       this.#inFlight = [];
     }
+    // In the same turn as the last look at what waits: whoever comes later starts the loop again.
+    this.#isWriting = false;
   }
 
   #dropOldest(): void {
