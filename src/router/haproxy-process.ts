@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { openAccessLogPipe } from './access-log-pipe.js';
-import { MASTER_SOCKET } from './config.js';
+import { MASTER_SOCKET } from './settings.js';
 
 /** HAProxy's own messages, beside its configuration. */
 export const MESSAGES_FILE = 'haproxy.log';

@@ -7,14 +7,7 @@ import { mkdir, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
 import type { Logger } from '../log.js';
-import {
-  backendName,
-  CONFIG_FILE,
-  MASTER_SOCKET,
-  type RenderedRouter,
-  type RouterSettings,
-  renderRouter,
-} from './config.js';
+import { backendName, type RenderedRouter, renderRouter } from './config.js';
 import {
   checkConfigFile,
   endHaproxy,
@@ -26,6 +19,7 @@ import {
 } from './haproxy-process.js';
 import { checkAppId, checkServerName, type RouterState } from './router-state.js';
 import { askReload, type HaproxyProcesses, showProcesses, withWorker } from './runtime-api.js';
+import { CONFIG_FILE, MASTER_SOCKET, type RouterSettings } from './settings.js';
 import { needsReload, planWorker } from './worker-plan.js';
 import { readDroppedLogs, readSessions, readTables } from './worker-tables.js';
 

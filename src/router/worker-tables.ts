@@ -1,8 +1,8 @@
 // Reads a worker's tables and sessions with the runtime API.
 
 import { join } from 'node:path';
-import { HOSTS_MAP, MODES_MAP } from './config.js';
 import type { Ask } from './runtime-api.js';
+import { HOSTS_MAP, MODES_MAP } from './settings.js';
 import type { WorkerServer, WorkerTables } from './worker-plan.js';
 
 /** What the worker behind `ask` routes now. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { effectiveMode, type RouterSettings, renderRouter } from '../../../src/router/config.js';
+import { effectiveMode, renderRouter } from '../../../src/router/config.js';
 import type { RoutedApp, RoutedServer, RouterState } from '../../../src/router/router-state.js';
+import type { RouterSettings } from '../../../src/router/settings.js';
 
 const settings: RouterSettings = {
   dir: '/var/lib/paas/haproxy',

@@ -1,0 +1,118 @@
+// The rules of the one public listener (pure): what is refused, which headers an app sees, whose request it is, and
+// which page answers when no dyno can.
+
+import { join } from 'node:path';
+import { ACCESS_LOG_FORMAT } from './access-log.js';
+import { PLATFORM_KEY, ROUTER_KEY, type RoutedMode } from './router-state.js';
+import { HOSTS_MAP, handoverAddress, MODES_MAP, type RouterSettings } from './settings.js';
+
+const VALID_HOST =
+  "'^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\\.?|\\[[0-9a-f:.]{2,45}\\])(:([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$'";
+
+/** The lines of the frontend section. */
+export function renderFrontend(settings: RouterSettings): string[] {
+  const hosts = join(settings.dir, HOSTS_MAP);
+  const modes = join(settings.dir, MODES_MAP);
+  return [
+    '',
+    'frontend http from base',
+    `  bind ${settings.bindAddress}:${settings.httpPort}`,
+    `  bind ${handoverAddress(settings.dir)} accept-proxy`,
+    `  log-format "${ACCESS_LOG_FORMAT}"`,
+    '  http-request set-log-level silent',
+    ...denyRules(),
+    // Who is asked for.
+    '  http-request set-var(txn.host) req.hdr(host),field(1,:),lower,rtrim(.)',
+    `  http-request set-var(txn.app) var(txn.host),map(${hosts})`,
+    `  http-request set-var(txn.router) str(${ROUTER_KEY}),map(${modes})`,
+    ...identityHeaders(),
+    returnPage(
+      settings.dir,
+      503,
+      'starting',
+      '{ var(txn.router) -m str starting } !{ var(txn.app) -m found }',
+      5,
+    ),
+    returnPage(settings.dir, 404, 'no-such-app', '!{ var(txn.app) -m found }'),
+    `  acl is_platform var(txn.app) -m str ${PLATFORM_KEY}`,
+    '  http-request set-log-level info if !is_platform !{ stopping }',
+    '  http-request set-var(txn.method) method if !is_platform',
+    '  http-request set-var(txn.path) pathq if !is_platform',
+    // In which mode it is; a booting app's request waits, then asks again.
+    `  http-request set-var(txn.mode) var(txn.app),map(${modes}) if !is_platform`,
+    '  http-request lua.wait_for_dyno if { var(txn.mode) -m str booting }',
+    `  http-request set-var(txn.mode) var(txn.app),map(${modes}) if { var(txn.mode) -m str booting }`,
+    ...modePage(settings.dir, 'blank', 'H81', 'blank'),
+    ...modePage(settings.dir, 'no-web-dynos', 'H14', 'application-error'),
+    ...modePage(settings.dir, 'crashed', 'H10', 'application-error'),
+    ...modePage(settings.dir, 'maintenance', 'H80', 'maintenance'),
+    ...modePage(settings.dir, 'booting', 'H20', 'booting', 5),
+    // Again, for a request that waited while a newer worker took over.
+    '  http-request set-log-level silent if { stopping }',
+    '  use_backend handover if { stopping }',
+    '  use_backend app-%[var(txn.app)] if { var(txn.mode) -m str live }',
+    '  use_backend platform if is_platform',
+    '  default_backend none',
+  ];
+}
+
+/** A rule that answers with the page `file`; a stopped worker leaves that to the newest one. */
+export function returnPage(
+  dir: string,
+  status: number,
+  file: string,
+  condition: string,
+  retryAfterSeconds?: number,
+): string {
+  const retry = retryAfterSeconds === undefined ? '' : ` hdr Retry-After ${retryAfterSeconds}`;
+  const path = join(dir, 'errors', `${file}.html`);
+  const asked = condition === '' ? '' : ` if ${condition} !{ stopping }`;
+  return `  http-request return status ${status} content-type "text/html; charset=utf-8" file ${path} hdr Cache-Control no-store${retry}${asked}`;
+}
+
+/** What HAProxy lets through by itself, and no app should see. */
+function denyRules(): string[] {
+  return [
+    '  http-request deny deny_status 400 unless { req.fhdr_cnt(host) eq 1 }',
+    `  http-request deny deny_status 400 unless { req.fhdr(host) -m reg -i ${VALID_HOST} }`,
+    '  http-request deny deny_status 400 unless { req.ver 1.0 1.1 2.0 }',
+    '  http-request deny deny_status 405 if METH_CONNECT || METH_TRACE',
+    '  http-request deny deny_status 400 if { req.hdr(upgrade) -m sub -i h2c }',
+    '  http-request deny deny_status 400 if { req.hdr(connection) -m sub -i x-forwarded }',
+    // NUL and the other control bytes inside a header; HTAB is allowed by RFC 9110, section 5.5.
+    "  http-request deny deny_status 400 if { req.hdrs -m reg '[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]' }",
+  ];
+}
+
+function identityHeaders(): string[] {
+  return [
+    "  http-request set-var(txn.request_id) req.fhdr(x-request-id) if { req.fhdr_cnt(x-request-id) eq 1 } { req.fhdr(x-request-id) -m reg '^[A-Za-z0-9-]{20,200}$' }",
+    '  http-request set-var(txn.request_id) uuid() unless { var(txn.request_id) -m found }',
+    '  http-request del-header ^x-forwarded- -m reg',
+    '  http-request del-header forwarded',
+    '  http-request del-header x-real-ip',
+    // https://httpoxy.org
+    '  http-request del-header proxy',
+    '  http-request set-header X-Forwarded-For %[src]',
+    '  http-request set-header X-Forwarded-Proto https if { ssl_fc }',
+    '  http-request set-header X-Forwarded-Proto http unless { ssl_fc }',
+    '  http-request set-header X-Forwarded-Port %[dst_port]',
+    '  http-request set-header X-Request-Id %[var(txn.request_id)]',
+    '  http-request set-header X-Request-Start %[date(0,ms)]',
+    '  http-request add-header Via "1.1 paas" unless { stopping }',
+  ];
+}
+
+function modePage(
+  dir: string,
+  mode: RoutedMode,
+  code: string,
+  file: string,
+  retryAfterSeconds?: number,
+): string[] {
+  const condition = `{ var(txn.mode) -m str ${mode} }`;
+  return [
+    `  http-request set-var(txn.code) str(${code}) if ${condition}`,
+    returnPage(dir, 503, file, condition, retryAfterSeconds),
+  ];
+}
