@@ -49,9 +49,12 @@ export interface RouterOptions extends RouterSettings {
   readonly signal: AbortSignal;
 }
 
-const WATCH_INTERVAL_MS = 250;
-const HOUSEKEEPING_EVERY = 40;
+const WATCH_INTERVAL_MS = 150;
+/** Rounds of the watch, ten seconds. */
+const HOUSEKEEPING_EVERY = 66;
 const START_TIMEOUT_MS = 10_000;
+/** For a master that is not known yet, and may be in the middle of a reload. */
+const ADOPT_TIMEOUT_MS = 3000;
 const MESSAGES_LIMIT_BYTES = 5 * 1024 * 1024;
 
 /** Makes a router over the HAProxy of `options.dir`. Nothing happens before `start`. */
@@ -177,7 +180,9 @@ class HaproxyRouter implements Router {
     // Workers without a master would go on with what they knew.
     await endHaproxy(this.#configPath, 1000);
     await mkdir(join(dir, 'errors'), { recursive: true, mode: 0o700 });
-    await this.#writeFiles(wanted, { isChecked: true });
+    this.#written.clear();
+    // Nothing runs that a bad configuration could replace: starting it is the check.
+    await this.#writeFiles(wanted, { isChecked: false });
     await spawnHaproxy({ haproxyPath, configPath: this.#configPath, accessLogPath });
     await this.#waitForWorker(wanted, undefined);
     log.info({ pid: this.#masterPid, backends: wanted.backends.size }, 'router started');
@@ -205,7 +210,8 @@ class HaproxyRouter implements Router {
   /** The running HAProxy, or undefined when there is none. Waits out the moment of a reload. */
   async #findProcesses(): Promise<HaproxyProcesses | undefined> {
     let processes: HaproxyProcesses | undefined;
-    await until(START_TIMEOUT_MS, async () => {
+    const timeoutMs = this.#masterPid === undefined ? ADOPT_TIMEOUT_MS : START_TIMEOUT_MS;
+    await until(timeoutMs, async () => {
       try {
         processes = await showProcesses(this.#masterSocket);
         return processes.worker !== undefined;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findHaproxy } from '../../src/router/haproxy-process.js';
+import { findHaproxy, isHaproxy } from '../../src/router/haproxy-process.js';
 import { showProcesses, withWorker } from '../../src/router/runtime-api.js';
 import { appWith, get, serverAt, startBackend, startRouter } from '../support/router-fixture.js';
 
@@ -129,6 +129,21 @@ describe('the life of HAProxy', () => {
     await next.apply(state);
     expect((await get(router.port, 'a.test')).body).toBe(a.server.ip);
     expect(await findHaproxy(join(router.dir, 'haproxy.cfg'))).toEqual(before);
+  });
+
+  test('a worker that lost its master is replaced by the next daemon', async () => {
+    await using router = await startRouter();
+    await using a = await startBackend();
+    const state = router.state([appWith('a.test', [a.server])]);
+    await router.router.apply(state);
+    const { master } = await showProcesses(join(router.dir, 'master.sock'));
+    router.stopDaemon();
+    process.kill(master, 'SIGKILL');
+    await expect.poll(() => isHaproxy(master, join(router.dir, 'haproxy.cfg'))).toBe(false);
+    const next = await router.restartDaemon();
+    await next.apply(state);
+    expect((await get(router.port, 'a.test')).body).toBe(a.server.ip);
+    await expect.poll(() => findHaproxy(join(router.dir, 'haproxy.cfg'))).toHaveLength(2);
   });
 
   test.each(['master', 'worker'])('is back within two seconds when its %s is killed', async (which) => {

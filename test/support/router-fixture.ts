@@ -19,6 +19,8 @@ export interface RouterFixture extends AsyncDisposable {
   readonly router: Router;
   /** Another router object over the same folder, as after a restart of the daemon; the first is detached. */
   restartDaemon(overrides?: RouterOverrides): Promise<Router>;
+  /** The daemon ends; HAProxy runs on. */
+  stopDaemon(): void;
   state(apps: RoutedApp[], platformAddress?: string): RouterState;
 }
 
@@ -63,6 +65,7 @@ export async function startRouter(
       await router.start();
       return router;
     },
+    stopDaemon: () => daemon.abort(),
     state: (apps, address = '127.0.0.1:9') => ({ platform: { host: 'paas.test', address }, apps }),
     async [Symbol.asyncDispose]() {
       await router.stop();
