@@ -54,19 +54,22 @@ make_base() {
 
 # make_image run|build BASE: builds stack/<name> unless the present image was made from the same sources and base.
 make_image() {
-  local image=paas-stack-$1:$version sources began=$SECONDS
+  local image=paas-stack-$1:$version sources before began=$SECONDS
   sources=$({ id_of "$2"; cd "$here/$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-32)
   if [ -z "$force" ] && [ "$(label_of "$image")" = "$sources" ]; then
     say "$image is up to date"
     return
   fi
   say "Building $image (a few minutes the first time)"
+  before=$(id_of "$image")
   # The classic builder: it needs no plugin and sees the images of the engine.
   local no_cache=()
   [ -z "$force" ] || no_cache=(--no-cache)
   DOCKER_BUILDKIT=0 docker build --rm --force-rm "${no_cache[@]}" --label "paas.stack.sources=$sources" --tag "$image" "$here/$1" 2>&1 |
     sed -u -n -e 's/^Step /       Step /p' -e 's/^\(E: .*\|.*returned a non-zero code.*\|[Ee]rror.*\)/       \1/p' | cut -c1-110 ||
     fail "$image could not be built." "See the lines above; containers must reach Debian's package server."
+  # The image that it takes the place of goes, unless something still uses it.
+  if [ -n "$before" ] && [ "$before" != "$(id_of "$image")" ]; then docker image rm "$before" >/dev/null 2>&1 || true; fi
   echo "       Done in $((SECONDS - began)) s, $(docker image inspect --format '{{.Size}}' "$image" | awk '{ printf "%.0f MB", $1 / 1e6 }')"
 }
 
