@@ -4,7 +4,13 @@
 
 import fastifyCookie from '@fastify/cookie';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { type FastifyBaseLogger, type FastifyInstance, fastify, type RouteOptions } from 'fastify';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  fastify,
+  LogController,
+  type RouteOptions,
+} from 'fastify';
 import { Type } from 'typebox';
 import type { Database } from '../db/database.js';
 import type { OneOffs } from '../dynos/one-off.js';
@@ -112,7 +118,7 @@ function makeServer(log: Logger): FastifyInstance {
   const loggerInstance: FastifyBaseLogger = log;
   return fastify({
     loggerInstance,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     // The proxy on this machine is the only one that may say who the client is.
     trustProxy: 'loopback',
     exposeHeadRoutes: false,

@@ -11,7 +11,15 @@ import { createTextCleaner } from './clean-text.js';
 import type { Deploys } from './deploys.js';
 import { createHookSocket, type Hook, type HookRequest } from './hook-socket.js';
 import { DEPLOY_REFS, judgePush, notCommitLines, staleLines } from './push-rules.js';
-import { type GitPlace, HOOK_PROGRAM, keepOnlyBranch, objectType, readRef } from './repository.js';
+import {
+  type GitPlace,
+  HOOK_PROGRAM,
+  keepOnlyBranch,
+  objectType,
+  readRef,
+  removeAllLeftovers,
+  removeLeftovers,
+} from './repository.js';
 import { createTurns } from './turns.js';
 
 /** One authorised push. */
@@ -75,6 +83,9 @@ export function createPushes(deps: PushDeps): Pushes {
       await say('-----> Waiting: another push to this app is being deployed\n');
     }
     push.endTurn = await turns.take(push.app.id, push.gone.signal);
+    // The push may have ended in the very moment in which its turn came.
+    if (push.gone.signal.aborted) push.endTurn();
+    push.gone.signal.throwIfAborted();
     const app = findAppFor(deps.db, push.by, push.app.id);
     const present = (await readRef(deps.place, push.repository, ref)) ?? '0'.repeat(oldId.length);
     if (present !== oldId) {
@@ -125,15 +136,15 @@ export function createPushes(deps: PushDeps): Pushes {
           clearInterval(watch);
           open.delete(id);
           gone.abort(new Error('the push has ended'));
-          try {
-            if (push.deployedRef !== undefined) await settleBranches(deps.place, push, push.deployedRef);
-          } finally {
-            push.endTurn();
-          }
+          const isLast = ![...open.values()].some((other) => other.repository === repository);
+          await settle(deps.place, push, isLast).finally(push.endTurn);
         },
       };
     },
-    start: () => hooks.start(),
+    async start() {
+      await removeAllLeftovers(deps.place);
+      await hooks.start();
+    },
     stop: () => hooks.stop(),
   };
 }
@@ -174,6 +185,11 @@ async function deploy(
   } finally {
     signal.removeEventListener('abort', cancel);
   }
+}
+
+async function settle(place: GitPlace, push: OpenPush, isLast: boolean): Promise<void> {
+  if (isLast) await removeLeftovers(push.repository);
+  if (push.deployedRef !== undefined) await settleBranches(place, push, push.deployedRef);
 }
 
 async function settleBranches(place: GitPlace, push: OpenPush, deployed: string): Promise<void> {

@@ -1,6 +1,7 @@
 // The bare repository of an app: made when first needed, read and written by git itself.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { access, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -50,6 +51,26 @@ export async function ensureRepository(place: GitPlace, appId: AppId): Promise<s
 /** Removes the app's repository; fine when there is none. */
 export async function removeRepository(place: GitPlace, appId: AppId): Promise<void> {
   await rm(repositoryPath(place, appId), { recursive: true, force: true });
+}
+
+/**
+ * Removes what pushes left that were ended half-way: git keeps received objects in such directories until it accepts
+ * them. Call it only while nothing is pushed to the repository. Fine when there is no repository.
+ */
+export async function removeLeftovers(repository: string): Promise<void> {
+  const objects = join(repository, 'objects');
+  // Listed at once: what a push that begins now makes is not in it.
+  const names = existsSync(objects) ? readdirSync(objects) : [];
+  for (const name of names) {
+    if (name.startsWith('tmp_objdir-'))
+      await rm(join(objects, name), { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** As `removeLeftovers`, for all repositories. */
+export async function removeAllLeftovers(place: GitPlace): Promise<void> {
+  const names = existsSync(place.repositories) ? readdirSync(place.repositories) : [];
+  for (const name of names) await removeLeftovers(join(place.repositories, name));
 }
 
 /** The object that `ref` names; undefined when there is no such ref. */
