@@ -121,7 +121,7 @@ describe('apps, config vars and releases', () => {
     expect((await send('POST', '/apps/abc/domains', { hostname: 'www.example.com' })).status).toBe(201);
     const { body } = await send('GET', '/apps/abc/domains', undefined, { range: 'id ..; max=1000;' });
     expect(body.map(({ kind }: { kind: string }) => kind).sort()).toEqual(['custom', 'heroku']);
-    for (const hostname of ['*.example.com', 'a.localhost', 'http://a.test', 'a.test\n', '${HOME}']) {
+    for (const hostname of ['*.example.com', 'a.localhost', 'http://a.test', 'a.test\n', '$HOME', 'a;b']) {
       expect((await send('POST', '/apps/abc/domains', { hostname })).status).toBe(422);
     }
     expect((await send('DELETE', '/apps/abc/domains/WWW.example.com')).status).toBe(200);
