@@ -1,5 +1,8 @@
 // What the loop knows of containers and the engine does not: which are up, which are being stopped, which slots are
 // being started. Rebuilt at start by adoption.
+//
+// A pass works on a list that the engine made some time ago. What began or ended since then is kept in mind until the
+// next list, so that no dyno is started twice and none is stopped that is gone.
 
 import type { Phase } from './dyno.js';
 
@@ -14,37 +17,55 @@ export interface Life {
 /** The lives of this install's dyno containers, by container id. */
 export interface Lives {
   get(containerId: string): Life | undefined;
-  /** Enters a phase. A container that is being stopped stays so: returns false then. */
-  enter(containerId: string, phase: Phase): boolean;
+  /** Enters a phase, now or at `since`. A container that is being stopped stays so: returns false then. */
+  enter(containerId: string, phase: Phase, since?: number): boolean;
+  /** The container has been removed. */
   forget(containerId: string): void;
-  /** Forgets the containers that the engine no longer has. */
-  keepOnly(containerIds: ReadonlySet<string>): void;
-  /** Slots whose container is being created, by slot key. */
-  readonly starting: Set<string>;
+  /** Slots whose container is being created, or was after the list of this pass was asked for; by slot key. */
+  readonly starting: ReadonlySet<string>;
+  beginStart(slotKey: string): void;
+  endStart(slotKey: string): void;
+  /** Call before the engine is asked for its list, and the result with the list. */
+  beginPass(): (listed: ReadonlySet<string>) => void;
+  /** Whether the container was removed after the list of this pass was asked for. */
+  isGone(containerId: string): boolean;
 }
 
 export function createLives(now: () => number): Lives {
   const lives = new Map<string, Life>();
+  const starting = new Set<string>();
+  const started = new Set<string>();
+  const gone = new Set<string>();
 
   function forget(containerId: string): void {
     lives.get(containerId)?.checking.abort();
     lives.delete(containerId);
+    gone.add(containerId);
   }
 
   return {
-    starting: new Set(),
+    starting,
     get: (containerId) => lives.get(containerId),
-    enter(containerId, phase) {
+    enter(containerId, phase, since = now()) {
       const before = lives.get(containerId);
-      if (before?.phase === 'stopping') return false;
+      if (before?.phase === 'stopping' || gone.has(containerId)) return false;
       if (phase === 'stopping') before?.checking.abort();
       const checking = before?.checking ?? new AbortController();
-      lives.set(containerId, { phase, since: now(), checking });
+      lives.set(containerId, { phase, since, checking });
       return true;
     },
     forget,
-    keepOnly(containerIds) {
-      for (const id of lives.keys()) if (!containerIds.has(id)) forget(id);
+    beginStart: (slotKey) => void starting.add(slotKey),
+    endStart: (slotKey) => void started.add(slotKey),
+    beginPass() {
+      const known = [...lives.keys()];
+      gone.clear();
+      for (const slotKey of started) starting.delete(slotKey);
+      started.clear();
+      return (listed) => {
+        for (const id of known) if (!listed.has(id) && lives.has(id)) forget(id);
+      };
     },
+    isGone: (containerId) => gone.has(containerId),
   };
 }

@@ -68,7 +68,7 @@ class Loop implements Reconciler {
   #byApp = new Map<AppId, DynoContainer[]>();
   #usedAddresses = new Set<string>();
   #waiters: (() => void)[] = [];
-  #hasAdopted = false;
+  #isFirstPass = true;
 
   constructor(deps: ReconcileDeps) {
     this.#deps = deps;
@@ -117,10 +117,11 @@ class Loop implements Reconciler {
   /** One pass; returns when to look again. */
   async #pass(signal: AbortSignal): Promise<number | undefined> {
     const { engine, lives, db } = this.#deps;
+    const endList = lives.beginPass();
     const containers = await engine.listContainers();
-    if (!this.#hasAdopted) await this.#adopt(containers, signal);
-    this.#hasAdopted = true;
-    lives.keepOnly(new Set(containers.map((container) => container.id)));
+    await Promise.all(containers.map((container) => this.#adopt(container, signal)));
+    this.#isFirstPass = false;
+    endList(new Set(containers.map((container) => container.id)));
     this.#group(containers);
 
     const apps = listApps(db);
@@ -141,23 +142,20 @@ class Loop implements Reconciler {
     return looks.length === 0 ? undefined : Math.min(...looks);
   }
 
-  /** At start: what runs and answers is up; what runs and does not answer yet is still starting. */
-  async #adopt(containers: readonly Container[], signal: AbortSignal): Promise<void> {
+  /** A container whose life is not known: what runs and answers is up; what does not answer yet is still starting. */
+  async #adopt(container: Container, signal: AbortSignal): Promise<void> {
     const { lives, engine, db } = this.#deps;
-    const adopting = containers.map(async (container) => {
-      const dyno = readDynoContainer(container, 'starting');
-      if (dyno === undefined) return;
-      // Created and not started: a daemon ended between the two steps.
-      if (container.state === 'created') return await engine.removeContainer(container.id);
-      if (container.state !== 'running') return;
-      const app = getApp(db, dyno.appId);
-      const check = { ip: dyno.ip ?? '', port: WEB_PORT, path: app?.healthPath };
-      const isUp = dyno.type !== 'web' || (await isHealthy(check));
-      lives.enter(container.id, isUp ? 'up' : 'starting');
-      if (isUp || app === undefined) return;
-      this.#inBackground('check', awaitDynoUp(this.#deps.start, { ...dyno, app, signal }));
-    });
-    await Promise.all(adopting);
+    const dyno = readDynoContainer(container, 'starting');
+    if (dyno === undefined || lives.get(container.id) !== undefined || lives.isGone(container.id)) return;
+    // Created and not started: an earlier daemon ended between the two steps. Later it is our own that begins.
+    if (container.state === 'created' && this.#isFirstPass) await engine.removeContainer(container.id);
+    if (container.state !== 'running') return;
+    const app = getApp(db, dyno.appId);
+    const check = { ip: dyno.ip ?? '', port: WEB_PORT, path: app?.healthPath };
+    const isUp = dyno.type !== 'web' || (await isHealthy(check));
+    lives.enter(container.id, isUp ? 'up' : 'starting', container.createdAt);
+    if (isUp || app === undefined) return;
+    this.#inBackground('check', awaitDynoUp(this.#deps.start, { ...dyno, app, signal }));
   }
 
   #group(containers: readonly Container[]): void {
@@ -166,7 +164,7 @@ class Loop implements Reconciler {
     for (const container of containers) {
       if (container.ip !== undefined) this.#usedAddresses.add(container.ip);
       const dyno = readDynoContainer(container, this.#deps.lives.get(container.id)?.phase ?? 'starting');
-      if (dyno === undefined) continue;
+      if (dyno === undefined || this.#deps.lives.isGone(container.id)) continue;
       const group = this.#byApp.get(dyno.appId);
       if (group === undefined) this.#byApp.set(dyno.appId, [dyno]);
       else group.push(dyno);
@@ -220,7 +218,7 @@ class Loop implements Reconciler {
   }
 
   #start(slot: Slot, signal: AbortSignal): void {
-    this.#deps.lives.starting.add(slotKey(slot));
+    this.#deps.lives.beginStart(slotKey(slot));
     const start = () => startDyno(this.#deps.start, slot, { usedAddresses: this.#usedAddresses, signal });
     this.#inBackground('start', this.#starts.run(start));
   }
@@ -230,14 +228,7 @@ class Loop implements Reconciler {
     const wasUp = lives.get(container.containerId)?.phase === 'up';
     if (!lives.enter(container.containerId, 'stopping')) return;
     const buried = buryDyno(this.#stopDeps(), container, { isCurrent, wasUp });
-    // A burial that failed is tried again: the container counts as unknown until then.
-    this.#inBackground(
-      'bury',
-      buried.catch((error: unknown) => {
-        lives.forget(container.containerId);
-        throw error;
-      }),
-    );
+    this.#inBackground('bury', this.#retryable(buried, container));
   }
 
   #stop(container: DynoContainer, why: StopReason, signal: AbortSignal): void {
@@ -245,13 +236,15 @@ class Loop implements Reconciler {
     const wasUp = lives.get(container.containerId)?.phase === 'up';
     if (!lives.enter(container.containerId, 'stopping')) return;
     const stopped = stopDyno(this.#stopDeps(), container, { why, wasUp, signal });
-    // A stop that failed is tried again: the container counts as up until then.
-    const retried = stopped.catch((error: unknown) => {
-      lives.forget(container.containerId);
-      if (wasUp) lives.enter(container.containerId, 'up');
+    this.#inBackground('stop', this.#retryable(stopped, container));
+  }
+
+  /** What failed is planned again: until the next list the container counts as gone, then as unknown. */
+  #retryable(work: Promise<void>, container: DynoContainer): Promise<void> {
+    return work.catch((error: unknown) => {
+      this.#deps.lives.forget(container.containerId);
       throw error;
     });
-    this.#inBackground('stop', retried);
   }
 
   /** Containers of apps that are no more. */

@@ -43,7 +43,7 @@ export async function startDyno(
   options: { usedAddresses: ReadonlySet<string>; signal: AbortSignal },
 ): Promise<void> {
   const app = getApp(deps.db, slot.appId);
-  if (app === undefined) return;
+  if (app === undefined) return deps.lives.endStart(slotKey(slot));
   let containerId: string | undefined;
   try {
     containerId = await createDyno(deps, { app, slot, usedAddresses: options.usedAddresses });
@@ -52,7 +52,7 @@ export async function startDyno(
     await giveUp(deps, slot, { containerId, error });
     return;
   } finally {
-    deps.lives.starting.delete(slotKey(slot));
+    deps.lives.endStart(slotKey(slot));
   }
   await awaitDynoUp(deps, { ...slot, containerId, app, signal: options.signal });
 }
