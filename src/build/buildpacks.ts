@@ -28,7 +28,12 @@ export interface BuildpackResult {
   readonly containerId: string;
   readonly buildpacks: readonly string[];
   readonly defaultProcessTypes: Readonly<Record<string, string>>;
+  /** Digest of what they vendored, which lies in `VENDOR_PATH` of the container; undefined for nothing. */
+  readonly vendor: string | undefined;
 }
+
+/** Where the driver in the container puts the `.paas` directory of the slug. */
+export const VENDOR_PATH = '/tmp/paas-vendor/.paas';
 
 const NO_BUILDPACK_MATCHED = 10;
 const ENV_BYTES = 16 * 1024 * 1024;
@@ -187,10 +192,12 @@ function checkResult(found: unknown): Omit<BuildpackResult, 'containerId'> {
   const types = 'default_process_types' in found ? found.default_process_types : undefined;
   if (!Array.isArray(buildpacks) || !buildpacks.every((name) => typeof name === 'string')) throw wrong;
   if (typeof types !== 'object' || types === null) throw wrong;
+  const vendor = 'vendor' in found ? (found.vendor ?? undefined) : undefined;
+  if (vendor !== undefined && !(typeof vendor === 'string' && /^[0-9a-f]{64}$/.test(vendor))) throw wrong;
   const entries = Object.entries(types);
   if (!entries.every(([type, command]) => /^[A-Za-z0-9_-]{1,63}$/.test(type) && typeof command === 'string'))
     throw wrong;
-  return { buildpacks, defaultProcessTypes: Object.fromEntries(entries) };
+  return { buildpacks, defaultProcessTypes: Object.fromEntries(entries), vendor };
 }
 
 function failure(end: { exitCode: number; oomKilled: boolean; memoryBytes: number }): PaasError {

@@ -104,6 +104,7 @@ class Deploy implements RunningDeploy {
   readonly #cancel = new AbortController();
   readonly #path: string;
   readonly #opened: Promise<BuildOutput>;
+  readonly #removals: Promise<void>[] = [];
 
   constructor(options: DeployOptions, queue: BuildQueue, request: DeployRequest) {
     this.#options = options;
@@ -139,6 +140,7 @@ class Deploy implements RunningDeploy {
     } catch (error) {
       return await this.#fail(error, output);
     } finally {
+      await Promise.all(this.#removals);
       await output?.end().catch((error: unknown) => log.error({ err: error }, 'build output not closed'));
     }
   }
@@ -174,6 +176,7 @@ class Deploy implements RunningDeploy {
         source,
         config,
         directory,
+        discard: (containerId) => this.#discard(containerId),
         signal: AbortSignal.any([this.#cancel.signal, timeLimit(timing.timeoutMs)]),
       });
       const built = await writeAll(steps, output);
@@ -193,6 +196,14 @@ class Deploy implements RunningDeploy {
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
+  }
+
+  #discard(containerId: string): void {
+    const { engine, log } = this.#options;
+    const removal = engine.removeContainer(containerId).catch((error: unknown) => {
+      log.warn({ err: error, containerId }, 'a container of a build was not removed; the next start does it');
+    });
+    this.#removals.push(removal);
   }
 
   async #bringLive(release: Release, output: BuildOutput): Promise<DeployOutcome> {

@@ -1,63 +1,104 @@
-// From the slug to the app's image: one layer over the run image.
+// From what buildpacks made to the app's image: the run image, a layer of what they vendored (shared by all releases
+// that have the same), and a layer of the slug. docs/decisions/0016-vendored-runtimes-are-a-layer.md
 
 import { Transform } from 'node:stream';
 import { imageAssemblySpec, LABEL } from '../engine/container-spec.js';
 import type { Engine } from '../engine/engine.js';
 import { PaasError } from '../errors.js';
 import type { App } from '../platform/apps.js';
+import { VENDOR_PATH } from './buildpacks.js';
 
 /** The tag that keeps a build's image; the instance in it makes it ours to remove. */
 export function imageTag(options: { instance: string; appId: string; buildId: string }): string {
   return `paas-${options.instance}/${options.appId}:${options.buildId}`;
 }
 
-/** Moves /app of the build container over the run image; that container is gone afterwards. Returns the digest and the slug's size. */
-export async function assembleImage(options: {
-  engine: Engine;
-  instance: string;
-  stackRunImage: string;
-  maxSlugBytes: number;
-  app: App;
-  buildId: string;
-  suffix: string;
-  containerId: string;
-  signal: AbortSignal;
-}): Promise<{ image: string; slugBytes: number }> {
-  const { engine, instance, app, buildId, signal } = options;
-  const assembly = await engine.createContainer(
+/** What an image is assembled for. */
+export interface Assembly {
+  readonly engine: Engine;
+  readonly instance: string;
+  readonly stackRunImage: string;
+  readonly maxSlugBytes: number;
+  readonly app: App;
+  readonly buildId: string;
+  readonly suffix: string;
+  /** The build container, which ended. */
+  readonly containerId: string;
+  /** Digest of what was vendored. */
+  readonly vendor: string | undefined;
+  readonly signal: AbortSignal;
+  /** Removes a container while the deploy goes on. */
+  readonly discard: (containerId: string) => void;
+}
+
+/** Puts /app of the build container over the run image. Returns the image's digest and the slug's size. */
+export async function assembleImage(assembly: Assembly): Promise<{ image: string; slugBytes: number }> {
+  const { instance, app, buildId, vendor } = assembly;
+  const base = vendor === undefined ? assembly.stackRunImage : await vendorImage(assembly, vendor);
+  const { image, bytes } = await addLayer(assembly, {
+    base,
+    from: '/app',
+    to: '/',
+    tag: imageTag({ instance, appId: app.id, buildId }),
+    labels: { [LABEL.build]: buildId },
+  });
+  return { image, slugBytes: bytes };
+}
+
+/**
+ * The run image with what was vendored; made when the app has none of this content yet. Each app has its own: the
+ * digest comes from a container in which the app's code ran, so it says nothing about anybody else's.
+ */
+async function vendorImage(assembly: Assembly, vendor: string): Promise<string> {
+  const { engine, instance, app, stackRunImage } = assembly;
+  const { id: runImage } = await engine.inspectImage(stackRunImage);
+  const key = `${vendor.slice(0, 40)}-${runImage.replace('sha256:', '').slice(0, 12)}`;
+  const tag = `paas-${instance}/${app.id}:vendor-${key}`;
+  const present = (await engine.listImages()).find((image) => image.tags.includes(tag));
+  if (present !== undefined) return present.id;
+  const labels = { [LABEL.vendor]: key };
+  const { image } = await addLayer(assembly, { base: runImage, from: VENDOR_PATH, to: '/app', tag, labels });
+  return image;
+}
+
+/** Copies a directory of the build container over an image, and commits that. */
+async function addLayer(
+  assembly: Assembly,
+  layer: { base: string; from: string; to: string; tag: string; labels: Record<string, string> },
+): Promise<{ image: string; bytes: number }> {
+  const { engine, instance, app, signal } = assembly;
+  const container = await engine.createContainer(
     imageAssemblySpec({
       instance,
       app: { id: app.id, name: app.name },
-      suffix: options.suffix,
-      image: options.stackRunImage,
-      buildId,
+      suffix: `${assembly.suffix}-${layer.labels[LABEL.vendor] === undefined ? 'slug' : 'vendor'}`,
+      image: layer.base,
+      buildId: assembly.buildId,
     }),
   );
   try {
-    const slug = await engine.getArchive(options.containerId, { path: '/app' });
-    let slugBytes = 0;
+    const tar = await engine.getArchive(assembly.containerId, { path: layer.from });
+    let bytes = 0;
     const measure = new Transform({
       transform(chunk: Buffer, _encoding, done) {
-        slugBytes += chunk.length;
-        done(slugBytes > options.maxSlugBytes ? tooLarge(options.maxSlugBytes) : signal.reason, chunk);
+        bytes += chunk.length;
+        done(bytes > assembly.maxSlugBytes ? tooLarge(assembly.maxSlugBytes) : signal.reason, chunk);
       },
     });
-    slug.on('error', (error) => measure.destroy(error));
-    measure.on('close', () => slug.destroy());
-    await engine.putArchive(assembly, slug.pipe(measure), { path: '/' });
+    tar.on('error', (error) => measure.destroy(error));
+    measure.on('close', () => tar.destroy());
+    await engine.putArchive(container, tar.pipe(measure), { path: layer.to });
     signal.throwIfAborted();
-    const commit = engine.commitContainer(assembly, {
-      tag: imageTag({ instance, appId: app.id, buildId }),
-      labels: { [LABEL.app]: app.id, [LABEL.appName]: app.name, [LABEL.build]: buildId },
+    const image = await engine.commitContainer(container, {
+      tag: layer.tag,
+      labels: { [LABEL.app]: app.id, [LABEL.appName]: app.name, [LABEL.vendor]: '', ...layer.labels },
       cmd: ['bash'],
       workingDir: '/app',
       user: '20000:20000',
     });
-    // The build's files are no longer needed, and deleting them takes as long as making them did.
-    const [image] = await Promise.all([commit, engine.removeContainer(options.containerId)]);
-    return { image, slugBytes };
+    return { image, bytes };
   } finally {
-    await engine.removeContainer(assembly);
+    assembly.discard(container);
   }
 }
 

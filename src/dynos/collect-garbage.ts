@@ -36,6 +36,8 @@ export function planGarbage(options: {
     for (const release of releases) if (release.status === 'pending') kept.add(release.image ?? '');
     expired.push(...runnable.slice(KEPT_RELEASES).filter((release) => !kept.has(release.image ?? '')));
   }
+  for (const id of options.apps.keys())
+    for (const image of newestVendored(options.images, id)) kept.add(image.id);
   const images = options.images.filter((image) => {
     if (kept.has(image.id)) return false;
     const isOfLiveApp = options.apps.has(image.labels[LABEL.app] ?? '');
@@ -43,6 +45,19 @@ export function planGarbage(options: {
   });
   // An image that others use too loses our tag and stays.
   return { tags: images.flatMap((image) => (image.tags.length > 0 ? image.tags : [image.id])), expired };
+}
+
+// An app that changes its runtime or packages can go back to those it had without making the layer again.
+const KEPT_VENDORED = 2;
+
+function newestVendored<Image extends { labels: Readonly<Record<string, string>>; createdAt: number }>(
+  images: readonly Image[],
+  appId: string,
+): Image[] {
+  return images
+    .filter(({ labels }) => labels[LABEL.app] === appId && Boolean(labels[LABEL.vendor]))
+    .sort((a, b) => b.createdAt - a.createdAt)
+    .slice(0, KEPT_VENDORED);
 }
 
 /** One sweep. Safe at any time, and to repeat. */

@@ -20,6 +20,8 @@ export const LABEL = {
   startedFor: 'paas.wish',
   /** Memory limit in bytes, so that a change of size replaces a dyno. */
   memory: 'paas.memory',
+  /** On an image that only holds what buildpacks vendored: the digest of that. */
+  vendor: 'paas.vendor',
   /** `yes` on a one-off whose streams belong to a client: it ends with it. */
   attached: 'paas.attached',
 } as const;

@@ -185,7 +185,8 @@ function settings(place: GitPlace): string[] {
     'receive.autogc': 'false',
     'transfer.unpackLimit': '100',
     'pack.threads': '1',
-    'core.alternateRefsCommand': '',
+    // Quarantined pushes have the repository as alternate: its refs are advertised once already.
+    'core.alternateRefsCommand': 'true',
     'uploadpack.allowAnySHA1InWant': 'false',
     'gc.auto': '0',
   };

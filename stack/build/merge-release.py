@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Merges the YAML that each buildpack's bin/release printed into the JSON that the platform reads.
 
-usage: merge-release.py OUTPUT [NAME FILE]...   (in the order the buildpacks ran; a later one wins)
+usage: merge-release.py OUTPUT VENDOR [NAME FILE]...   (in the order the buildpacks ran; a later one wins)
+VENDOR is the digest of what they vendored, or empty.
 """
 
 import json
@@ -25,13 +26,16 @@ def process_types(name, path):
 
 
 def main():
-    output, rest = sys.argv[1], sys.argv[2:]
+    output, vendor, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
     pairs = list(zip(rest[::2], rest[1::2], strict=True))
     merged = {}
     for name, path in pairs:
         merged.update(process_types(name, path))
     with open(output, "w", encoding="utf-8") as file:
-        json.dump({"buildpacks": [name for name, _ in pairs], "default_process_types": merged}, file)
+        json.dump(
+            {"buildpacks": [name for name, _ in pairs], "default_process_types": merged, "vendor": vendor or None},
+            file,
+        )
 
 
 main()

@@ -57,6 +57,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await Promise.all(discarded);
   for (const container of await engine.listContainers()) await engine.removeContainer(container.id);
   for (const image of await engine.listImages()) for (const tag of image.tags) await engine.removeImage(tag);
   for (const app of ['node', 'dockerfile']) await engine.removeVolume(`paas-cache-${instance}-${app}`);
@@ -64,6 +65,8 @@ afterAll(async () => {
   await removeWorker();
   await rm(root, { recursive: true, force: true });
 });
+
+const discarded: Promise<void>[] = [];
 
 async function build(id: string, files: Record<string, string>) {
   const source = join(root, `${randomBytes(4).toString('hex')}`);
@@ -81,6 +84,7 @@ async function build(id: string, files: Record<string, string>) {
     source: { kind: 'archive', path },
     config: {},
     directory: join(root, `work-${randomBytes(4).toString('hex')}`),
+    discard: (containerId) => void discarded.push(engine.removeContainer(containerId)),
     signal: AbortSignal.timeout(280_000),
   });
   const started = performance.now();

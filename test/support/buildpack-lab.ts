@@ -18,7 +18,9 @@ export interface BuildResult {
   readonly exitCode: number;
   readonly output: string;
   /** What the driver left for the platform; undefined when it failed. */
-  readonly release: { buildpacks: string[]; default_process_types: Record<string, string> } | undefined;
+  readonly release:
+    | { buildpacks: string[]; default_process_types: Record<string, string>; vendor: string | null }
+    | undefined;
   readonly container: Docker.Container;
 }
 
@@ -88,6 +90,10 @@ export class BuildpackLab {
     this.#containers.push(container);
     const slug = await build.container.getArchive({ path: '/app' });
     await container.putArchive(slug, { path: '/' });
+    if (build.release?.vendor) {
+      const vendored = await build.container.getArchive({ path: '/tmp/paas-vendor/.paas' });
+      await container.putArchive(vendored, { path: '/app' });
+    }
     await container.start();
     return runningSlug(container);
   }

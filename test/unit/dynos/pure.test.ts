@@ -100,6 +100,20 @@ describe('planGarbage', () => {
     expect(plan.expired.map(({ version }) => version)).toEqual([3, 1]);
   });
 
+  it('keeps the newest two images of vendored runtimes of an app', () => {
+    const vendored = (id: string, createdAt: number) => ({
+      ...image(id, 'a', createdAt),
+      labels: { 'paas.app': 'a', 'paas.vendor': id },
+    });
+    const plan = planGarbage({
+      apps: new Map([['a', []]]),
+      images: [vendored('old', 1), vendored('newest', 3), vendored('newer', 2), image('slug', 'a')],
+      usedImages: new Set(),
+      nowMs,
+    });
+    expect(plan.tags).toEqual(['old', 'slug']);
+  });
+
   it('takes the images of a destroyed app at once, and leaves young ones of a live app', () => {
     const plan = planGarbage({
       apps: new Map([['a', []]]),
