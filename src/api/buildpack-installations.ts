@@ -25,7 +25,7 @@ export function addBuildpackRoutes(server: ApiServer, deps: { db: Database; logA
       const by = accountOf(request);
       const app = findAppFor(db, by, request.params.app);
       const buildpacks = request.body.updates.map((update) => update.buildpack);
-      const changed = setBuildpacks(db, { app, buildpacks });
+      const changed = setBuildpacks(db, { app, by, buildpacks });
       logAction(app.id, by, [`Set buildpacks to ${changed.buildpacks.join(', ') || 'detection'}`]);
       return present(changed.buildpacks);
     },

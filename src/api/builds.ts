@@ -1,9 +1,10 @@
 // Builds: start one from an upload or an image, follow it, cancel it.
 
 import type { FastifyRequest } from 'fastify';
+import type { Deploys } from '../build/deploys.js';
+import type { Source } from '../build/source.js';
 import type { Database } from '../db/database.js';
 import { PaasError } from '../errors.js';
-import type { Deploys, Source } from '../git/deploys.js';
 import type { Logger } from '../log.js';
 import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
@@ -22,7 +23,7 @@ import { sha256OfFile, type Uploads } from './uploads.js';
 
 export interface BuildRouteDeps {
   readonly db: Database;
-  readonly deploys: Deploys;
+  readonly deploys: Pick<Deploys, 'start' | 'find' | 'readOutput'>;
   readonly outputLinks: OutputLinks;
   readonly tickets: Tickets;
   readonly uploads: Uploads;

@@ -12,10 +12,10 @@ import {
   type RouteOptions,
 } from 'fastify';
 import { Type } from 'typebox';
+import type { Deploys } from '../build/deploys.js';
 import type { Database } from '../db/database.js';
 import type { OneOffs } from '../dynos/one-off.js';
 import { PaasError } from '../errors.js';
-import type { Deploys } from '../git/deploys.js';
 import type { Pushes } from '../git/pushes.js';
 import { addGitRoutes } from '../git/smart-http.js';
 import { newId } from '../ids.js';
@@ -56,7 +56,7 @@ export interface ServerDeps {
   readonly log: Logger;
   readonly urls: PlatformUrls;
   readonly logs: Pick<LogClient, 'write' | 'read' | 'tailBatches'>;
-  readonly deploys: Deploys;
+  readonly deploys: Pick<Deploys, 'start' | 'find' | 'readOutput'>;
   readonly pushes: Pushes;
   readonly dynos: DynoList;
   readonly oneOffs: Pick<OneOffs, 'create' | 'kill'>;

@@ -2,14 +2,16 @@
 // process has; its hook brings the refs, waits its turn, and gets the build's output to print.
 
 import { nanoid } from 'nanoid';
+import type { Deploys } from '../build/deploys.js';
 import type { Database } from '../db/database.js';
 import { PaasError } from '../errors.js';
+import type { BuildId } from '../ids.js';
 import type { Logger } from '../log.js';
 import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
+import { listReleases } from '../platform/releases.js';
 import { createTextCleaner } from './clean-text.js';
-import type { Deploys } from './deploys.js';
-import { createHookSocket, type Hook, type HookRequest } from './hook-socket.js';
+import { createHookSocket, type Hook } from './hook-socket.js';
 import { DEPLOY_REFS, judgePush, notCommitLines, staleLines } from './push-rules.js';
 import {
   type GitPlace,
@@ -20,7 +22,7 @@ import {
   removeAllLeftovers,
   removeLeftovers,
 } from './repository.js';
-import { createTurns } from './turns.js';
+import { createTurns, type Turns } from './turns.js';
 
 /** One authorised push. */
 export interface Push {
@@ -46,7 +48,7 @@ export interface Pushes {
 
 export interface PushDeps {
   readonly db: Database;
-  readonly deploys: Deploys;
+  readonly deploys: Pick<Deploys, 'start'>;
   readonly place: GitPlace;
   /** Path of the socket that hooks connect to. */
   readonly socketPath: string;
@@ -64,6 +66,8 @@ interface OpenPush {
   readonly gone: AbortController;
   endTurn: () => void;
   deployedRef: string | undefined;
+  /** The build that was started for it. */
+  buildId: BuildId | undefined;
 }
 
 /** The pushes of this daemon. */
@@ -72,45 +76,11 @@ export function createPushes(deps: PushDeps): Pushes {
   const turns = createTurns();
   const hooks = createHookSocket({ path: deps.socketPath, log: deps.log, serve });
 
-  async function decide(push: OpenPush, request: HookRequest, say: Say): Promise<boolean> {
-    const verdict = judgePush(request.updates);
-    if (verdict.kind !== 'deploy') {
-      await say(lines(verdict.lines));
-      return verdict.kind === 'keep';
-    }
-    const { ref, oldId, newId } = verdict.update;
-    if (turns.ahead(push.app.id) > 0) {
-      await say('-----> Waiting: another push to this app is being deployed\n');
-    }
-    push.endTurn = await turns.take(push.app.id, push.gone.signal);
-    // The push may have ended in the very moment in which its turn came.
-    if (push.gone.signal.aborted) push.endTurn();
-    push.gone.signal.throwIfAborted();
-    const app = findAppFor(deps.db, push.by, push.app.id);
-    const present = (await readRef(deps.place, push.repository, ref)) ?? '0'.repeat(oldId.length);
-    if (present !== oldId) {
-      await say(lines(staleLines(ref)));
-      return false;
-    }
-    const object = { repository: push.repository, id: newId, env: request.objectEnv };
-    if ((await objectType(deps.place, object)) !== 'commit') {
-      await say(lines(notCommitLines(ref)));
-      return false;
-    }
-    const isReleased = await deploy(
-      deps,
-      { ...push, app },
-      { commit: newId, objectEnv: request.objectEnv, say },
-    );
-    if (isReleased) push.deployedRef = ref;
-    return isReleased;
-  }
-
   async function serve(hook: Hook): Promise<void> {
     const push = open.get(hook.request.pushId);
     if (push === undefined) return;
     hook.closed.addEventListener('abort', () => push.gone.abort(new Error('the hook has gone')));
-    const isAccepted = await decide(push, hook.request, hook.say).catch(async (error: unknown) => {
+    const isAccepted = await decide(deps, turns, push, hook).catch(async (error: unknown) => {
       if (!push.gone.signal.aborted) await hook.say(lines(failureLines(error, deps.log)));
       return false;
     });
@@ -122,7 +92,15 @@ export function createPushes(deps: PushDeps): Pushes {
     begin({ app, by, repository, onLost }) {
       const id = nanoid(40);
       const gone = new AbortController();
-      const push: OpenPush = { app, by, repository, gone, endTurn: () => undefined, deployedRef: undefined };
+      const push: OpenPush = {
+        app,
+        by,
+        repository,
+        gone,
+        endTurn: () => undefined,
+        deployedRef: undefined,
+        buildId: undefined,
+      };
       open.set(id, push);
       const watch = setInterval(() => {
         if (!hasAccess(deps.db, push)) onLost();
@@ -130,7 +108,7 @@ export function createPushes(deps: PushDeps): Pushes {
       watch.unref();
       return {
         env: hookEnv(deps, id),
-        hasDeployed: () => push.deployedRef !== undefined,
+        hasDeployed: () => push.deployedRef !== undefined || hasRelease(deps.db, push),
         abandon: () => gone.abort(new Error('the client has gone')),
         async end() {
           clearInterval(watch);
@@ -160,16 +138,53 @@ function hookEnv(deps: PushDeps, pushId: string): Record<string, string> {
 
 type Say = (text: string) => Promise<void>;
 
+/** Whether the refs may move: judges them, waits for the push's turn, builds. */
+async function decide(
+  deps: PushDeps,
+  turns: Turns,
+  push: OpenPush,
+  { request, say }: Hook,
+): Promise<boolean> {
+  const verdict = judgePush(request.updates);
+  if (verdict.kind !== 'deploy') {
+    await say(lines(verdict.lines));
+    return verdict.kind === 'keep';
+  }
+  const { ref, oldId, newId } = verdict.update;
+  if (turns.ahead(push.app.id) > 0) {
+    await say('-----> Waiting: another push to this app is being deployed\n');
+  }
+  push.endTurn = await turns.take(push.app.id, push.gone.signal);
+  // The push may have ended in the very moment in which its turn came.
+  if (push.gone.signal.aborted) push.endTurn();
+  push.gone.signal.throwIfAborted();
+  const app = findAppFor(deps.db, push.by, push.app.id);
+  const present = (await readRef(deps.place, push.repository, ref)) ?? '0'.repeat(oldId.length);
+  if (present !== oldId) {
+    await say(lines(staleLines(ref)));
+    return false;
+  }
+  const object = { repository: push.repository, id: newId, env: request.objectEnv };
+  if ((await objectType(deps.place, object)) !== 'commit') {
+    await say(lines(notCommitLines(ref)));
+    return false;
+  }
+  const isReleased = await deploy(deps, push, { app, commit: newId, objectEnv: request.objectEnv, say });
+  if (isReleased) push.deployedRef = ref;
+  return isReleased;
+}
+
 async function deploy(
   deps: PushDeps,
   push: OpenPush,
-  options: { commit: string; objectEnv: Readonly<Record<string, string>>; say: Say },
+  options: { app: App; commit: string; objectEnv: Readonly<Record<string, string>>; say: Say },
 ): Promise<boolean> {
-  const { commit, objectEnv, say } = options;
+  const { app, commit, objectEnv, say } = options;
   const { signal } = push.gone;
   signal.throwIfAborted();
   const source = { kind: 'git', repositoryPath: push.repository, commit, objectEnv } as const;
-  const running = deps.deploys.start({ app: push.app, by: push.by, source });
+  const running = deps.deploys.start({ app, by: push.by, source });
+  push.buildId = running.buildId;
   const cancel = () => {
     running.cancel('the client has gone').catch((error: unknown) => {
       deps.log.error({ err: error, build: running.buildId }, 'build could not be canceled');
@@ -185,6 +200,15 @@ async function deploy(
   } finally {
     signal.removeEventListener('abort', cancel);
   }
+}
+
+// The release is made before its rollout is over.
+function hasRelease(db: Database, push: OpenPush): boolean {
+  const { buildId } = push;
+  return (
+    buildId !== undefined &&
+    listReleases(db, push.app.id, { limit: 10 }).some((release) => release.buildId === buildId)
+  );
 }
 
 async function settle(place: GitPlace, push: OpenPush, isLast: boolean): Promise<void> {

@@ -1,7 +1,8 @@
 // A stand-in for the build room, for tests of the two ways in: each deploy prints what it is told to and ends so.
 
+import type { DeployOutcome, Deploys, RunningDeploy } from '../../src/build/deploys.js';
+import type { Source } from '../../src/build/source.js';
 import type { Database } from '../../src/db/database.js';
-import type { DeployOutcome, Deploys, RunningDeploy, Source } from '../../src/git/deploys.js';
 import type { BuildId } from '../../src/ids.js';
 import type { Account } from '../../src/platform/accounts.js';
 import type { App } from '../../src/platform/apps.js';
@@ -39,6 +40,7 @@ export function createFakeDeploys(db: Database): FakeDeploys {
   const outputs = new Map<string, Output>();
   const fake: FakeDeploys = {
     script: succeed,
+    stop: async () => undefined,
     started: [],
     canceled: [],
     find: (id) => running.get(id),
