@@ -2,14 +2,21 @@
 
 import type { Database } from '../db/database.js';
 import { PaasError, quoteValue } from '../errors.js';
-import type { App } from './apps.js';
-import { getApp } from './apps.js';
+import type { Account } from './accounts.js';
+import { type App, getApp } from './apps.js';
+import { createSettingsRelease } from './releases.js';
 
 export const IN_TREE_BUILDPACKS = ['nodejs', 'python', 'go', 'static', 'dockerfile'] as const;
 const MAX_BUILDPACKS = 20;
 
-/** Sets the whole list; empty means detection. Used from the next build on. Throws `invalid_params`. */
-export function setBuildpacks(db: Database, options: { app: App; buildpacks: readonly string[] }): App {
+/**
+ * Sets the whole list; empty means detection. Used from the next build on, recorded as a release when it is another
+ * list than before. Throws `invalid_params`.
+ */
+export function setBuildpacks(
+  db: Database,
+  options: { app: App; by: Account; buildpacks: readonly string[] },
+): App {
   const buildpacks = options.buildpacks.map(checkBuildpack);
   if (buildpacks.length > MAX_BUILDPACKS) {
     throw new PaasError('invalid_params', `An app has at most ${MAX_BUILDPACKS} buildpacks.`);
@@ -18,9 +25,13 @@ export function setBuildpacks(db: Database, options: { app: App; buildpacks: rea
     throw new PaasError('invalid_params', 'A buildpack is in the list twice.');
   }
   return db.write((announce) => {
+    const present = getApp(db, options.app.id) ?? options.app;
+    if (buildpacks.join(' ') === present.buildpacks.join(' ')) return present;
     db.sql
       .prepare('update apps set buildpacks = ?, updated_at = ? where id = ?')
       .run(JSON.stringify(buildpacks), db.now(), options.app.id);
+    const description = `Set buildpacks to ${buildpacks.join(', ') || 'detection'}`;
+    createSettingsRelease(db, { app: options.app, by: options.by, description });
     announce({ kind: 'app-changed', appId: options.app.id });
     return getApp(db, options.app.id) ?? options.app;
   });

@@ -88,6 +88,18 @@ export function createConfigRelease(
   });
 }
 
+/** A release that records a change of settings: code and config vars stay, and the release command does not run. */
+export function createSettingsRelease(
+  db: Database,
+  options: { app: App; by: Account; description: string },
+): Release {
+  return db.write(() => {
+    const { id: appId } = options.app;
+    const config = getLatestConfig(db, appId);
+    return insertRelease(db, { ...options, config, from: codeOf(db, appId), skipsReleasePhase: true });
+  });
+}
+
 /** The way back: a new, higher release with the image, process types and config vars of an older one. Leaves scale alone. */
 export function rollback(
   db: Database,
@@ -219,6 +231,7 @@ interface NewRelease {
   readonly description: string;
   readonly config: Readonly<Record<string, string>>;
   readonly from: Code;
+  readonly skipsReleasePhase?: boolean;
 }
 
 function insertRelease(db: Database, release: NewRelease): Release {
@@ -226,7 +239,8 @@ function insertRelease(db: Database, release: NewRelease): Release {
   return db.write((announce) => {
     const id = newId<ReleaseId>();
     const now = db.now();
-    const hasReleasePhase = from.image !== undefined && from.processTypes['release'] !== undefined;
+    const hasReleasePhase =
+      !release.skipsReleasePhase && from.image !== undefined && from.processTypes['release'] !== undefined;
     db.sql
       .prepare(
         `insert into releases (id, app_id, version, description, image, commit_id, build_id, process_types, config,

@@ -423,7 +423,7 @@ CMD ["cat", "/src/a.txt"]
       Procfile: 'web: echo hi\n',
     });
     expect(outcome).toMatchObject({ kind: 'released', release: { processTypes: { web: 'echo hi' } } });
-    const changed = setBuildpacks(db, { app, buildpacks: ['dockerfile'] });
+    const changed = setBuildpacks(db, { app, by, buildpacks: ['dockerfile'] });
     expect((await deploy(changed, { 'app.txt': 'x' })).output).toContain(' !     There is no Dockerfile');
     const failed = await deploy(changed, { Dockerfile: `FROM ${stackRunImage}\nRUN exit 5\n` });
     expect(failed.output).toMatch(/ ! {5}.*exit code: 5/);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { getApp } from '../../../src/platform/apps.js';
 import { checkBuildpack, setBuildpacks } from '../../../src/platform/buildpacks.js';
-import { addApp, openTestDatabase } from '../../support/test-database.js';
+import { listReleases, setReleaseStatus } from '../../../src/platform/releases.js';
+import { addApp, deploy, openTestDatabase } from '../../support/test-database.js';
 
 const invalid = (message: RegExp) =>
   expect.objectContaining({ id: 'invalid_params', status: 422, message: expect.stringMatching(message) });
@@ -57,21 +58,39 @@ describe('a buildpack', () => {
 
 it('keeps the list in its order, and clears it', () => {
   using test = openTestDatabase();
-  const { app } = addApp(test.db);
-  expect(setBuildpacks(test.db, { app, buildpacks: ['python', 'heroku/nodejs'] }).buildpacks).toEqual([
+  const { app, by } = addApp(test.db);
+  expect(setBuildpacks(test.db, { app, by, buildpacks: ['python', 'heroku/nodejs'] }).buildpacks).toEqual([
     'python',
     'nodejs',
   ]);
   expect(getApp(test.db, app.id)?.buildpacks).toEqual(['python', 'nodejs']);
-  expect(setBuildpacks(test.db, { app, buildpacks: [] }).buildpacks).toEqual([]);
+  expect(setBuildpacks(test.db, { app, by, buildpacks: [] }).buildpacks).toEqual([]);
+});
+
+it('records a change as a release of the same code, which runs no release command', () => {
+  using test = openTestDatabase();
+  const { app, by } = addApp(test.db);
+  const before = deploy(test.db, { app, by, digit: '1', processTypes: { web: 'x', release: 'y' } });
+  setReleaseStatus(test.db, { releaseId: before.id, status: 'succeeded' });
+  setBuildpacks(test.db, { app, by, buildpacks: ['go'] });
+  setBuildpacks(test.db, { app, by, buildpacks: ['go'] });
+  const [release, ...others] = listReleases(test.db, app.id);
+  expect(release).toMatchObject({
+    version: 3,
+    description: 'Set buildpacks to go',
+    status: 'succeeded',
+    image: before.image,
+    processTypes: before.processTypes,
+  });
+  expect(others).toHaveLength(2);
 });
 
 it('refuses a list with a repetition, or of more than 20', () => {
   using test = openTestDatabase();
-  const { app } = addApp(test.db);
-  expect(() => setBuildpacks(test.db, { app, buildpacks: ['nodejs', 'heroku/nodejs'] })).toThrow(
+  const { app, by } = addApp(test.db);
+  expect(() => setBuildpacks(test.db, { app, by, buildpacks: ['nodejs', 'heroku/nodejs'] })).toThrow(
     invalid(/twice/),
   );
   const many = Array.from({ length: 21 }, (_, n) => `https://git.example.com/pack${n}`);
-  expect(() => setBuildpacks(test.db, { app, buildpacks: many })).toThrow(invalid(/at most 20/));
+  expect(() => setBuildpacks(test.db, { app, by, buildpacks: many })).toThrow(invalid(/at most 20/));
 });
