@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.js';
-import { answers } from './collector-lock.js';
+import { answers } from './process-lock.js';
 
 const READY_MS = 10_000;
 const WATCH_MS = 1000;

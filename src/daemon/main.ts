@@ -3,8 +3,8 @@
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createLogger, type Logger } from '../log.js';
-import { takeSocket } from './collector-lock.js';
 import { loadConfig, platformUrl, prepareDataDir, readIdentity } from './config.js';
+import { takeSocket } from './process-lock.js';
 import { VERSION } from './version.js';
 import { type Daemon, wireDaemon } from './wire.js';
 

@@ -17,7 +17,7 @@ import {
 import { CollectorServer } from '../logs/collector-server.js';
 import type { CollectedContainer, ContainerState } from '../logs/container-output.js';
 import { createClockUs } from './clock-us.js';
-import { takeSocket } from './collector-lock.js';
+import { takeSocket } from './process-lock.js';
 
 /** Passed on to containers that this process never makes. */
 const MAX_OPEN_FILES = 1024;

@@ -1,5 +1,6 @@
 // Constructs the parts of the daemon and connects them. Read it to see who needs whom.
 
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
@@ -52,7 +53,13 @@ const MIN_FREE_BYTES = 2 * 1024 ** 3;
 export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, paths, identity, log, now } = options;
   const stopping = new AbortController();
-  const db = openDatabase({ path: paths.database, key: identity.key, now });
+  const db = openDatabase({
+    path: paths.database,
+    key: identity.key,
+    now,
+    // An install that has taken a push never starts with an empty database.
+    mustExist: readdirSync(paths.repositories).length > 0,
+  });
   const engine = createDockerEngine({
     socketPath: config.dockerSocket,
     instance: identity.instance,
