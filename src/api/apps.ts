@@ -24,7 +24,7 @@ import { derivedId, gitUrl, isoTime, type PlatformUrls, webUrl } from './present
 /** Adds `/apps`. */
 export function addAppRoutes(
   server: ApiServer,
-  deps: { db: Database; urls: PlatformUrls; logAction: ActionLog },
+  deps: { db: Database; urls: PlatformUrls; logAction: ActionLog; whenRouted: () => Promise<void> },
 ): void {
   const { db, urls, logAction } = deps;
   const one = { params: AppParams, response: { 200: schema.App } };
@@ -65,6 +65,7 @@ export function addAppRoutes(
         : updateApp(db, { app: renamed, maintenance, healthPath });
     });
     logAction(app.id, account, changeTexts(app, changed));
+    await deps.whenRouted();
     return presentApp(changed, urls);
   });
 

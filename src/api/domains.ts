@@ -14,7 +14,7 @@ import { derivedId, isoTime, type PlatformUrls } from './present.js';
 /** Adds `/apps/:app/domains`. */
 export function addDomainRoutes(
   server: ApiServer,
-  deps: { db: Database; urls: PlatformUrls; logAction: ActionLog },
+  deps: { db: Database; urls: PlatformUrls; logAction: ActionLog; whenRouted: () => Promise<void> },
 ): void {
   const { db, urls, logAction } = deps;
   const one = { params: schema.DomainParams, response: { 200: schema.Domain } };
@@ -43,6 +43,7 @@ export function addDomainRoutes(
       const { appDomain: platformDomain, platformHost } = urls;
       const domain = addDomain(db, { app, hostname, platformDomain, platformHost });
       logAction(app.id, by, [`Add ${domain.hostname} domain`]);
+      await deps.whenRouted();
       return reply.code(201).send(present(domain, app, urls));
     },
   );
@@ -61,6 +62,7 @@ export function addDomainRoutes(
     const app = findAppFor(db, by, request.params.app);
     const domain = removeDomain(db, { app, hostname: request.params.hostname });
     logAction(app.id, by, [`Remove ${domain.hostname} domain`]);
+    await deps.whenRouted();
     return present(domain, app, urls);
   });
 }

@@ -20,6 +20,8 @@ import { derivedId, isoTime } from './present.js';
 export interface DynoList {
   /** The dynos of the formation, then one-offs. */
   list(app: App): Promise<readonly Dyno[]>;
+  /** Resolves when the router knows of what was committed before, or after two seconds. */
+  whenRouted(): Promise<void>;
 }
 
 export interface DynoRouteDeps {

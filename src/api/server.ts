@@ -154,7 +154,7 @@ function addApi(api: ApiServer, deps: ServerDeps): void {
   addLoginRoutes(api, { db, signInLimit, isHttps: urls.platform.startsWith('https:') });
   addAccountRoutes(api);
   addAuthorizationRoutes(api, { db, signInLimit });
-  addAppRoutes(api, { db, urls, logAction });
+  addAppRoutes(api, { db, urls, logAction, whenRouted: dynos.whenRouted });
   addConfigVarRoutes(api, { db, logAction });
   addReleaseRoutes(api, { db, logAction, outputLinks });
   addFormationRoutes(api, { db, logAction });
@@ -162,7 +162,7 @@ function addApi(api: ApiServer, deps: ServerDeps): void {
   addLogSessionRoutes(api, { db, urls, tickets, logs });
   addBuildRoutes(api, { db, deploys, outputLinks, tickets, uploads, log });
   addSourceRoutes(api, { db, urls, tickets, uploads });
-  addDomainRoutes(api, { db, urls, logAction });
+  addDomainRoutes(api, { db, urls, logAction, whenRouted: dynos.whenRouted });
   addBuildpackRoutes(api, { db, logAction });
   addCollaboratorRoutes(api, { db, logAction });
   addPlaceRoutes(api);

@@ -30,6 +30,8 @@ export interface Dynos {
   /** The formation's dynos and the one-offs of an app, by name. */
   list(app: App): Promise<Dyno[]>;
   readonly oneOffs: OneOffs;
+  /** Resolves when the router knows of what was committed before, or after two seconds: the loop goes on by itself. */
+  whenRouted(): Promise<void>;
   /** Waits until a release runs or has failed to; yields the output of its release phase. */
   rollout(release: Release, signal: AbortSignal): AsyncGenerator<string, RolloutOutcome>;
 }
@@ -59,6 +61,7 @@ export interface DynoSettings {
 
 const GARBAGE_INTERVAL_MS = 3_600_000;
 const AFTER_DESTROY_MS = 45_000;
+const ROUTED_LIMIT_MS = 2000;
 const EVENTS_RETRY_MS = 1000;
 
 export function createDynos(options: DynosOptions): Dynos {
@@ -90,6 +93,10 @@ export function createDynos(options: DynosOptions): Dynos {
     oneOffs,
     run: () => runLoops({ ...options, wakeup, reconciler, oneOffs }),
     list: async (app) => [...formationDynos({ db, app, lives, reconciler }), ...(await oneOffs.list(app))],
+    whenRouted: () =>
+      reconciler
+        .nextPass(AbortSignal.any([signal, AbortSignal.timeout(ROUTED_LIMIT_MS)]))
+        .catch(() => undefined),
     rollout: (release, waitSignal) =>
       followRollout(
         {

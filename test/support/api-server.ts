@@ -64,7 +64,7 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
     logs: { write: (lines) => written.push(...lines), read: async () => [], tailBatches: () => noTail() },
     deploys,
     pushes,
-    dynos: { list: async () => [] },
+    dynos: { list: async () => [], whenRouted: async () => undefined },
     oneOffs: {
       create: () => Promise.reject(new Error('no one-off dynos in this test')),
       kill: async () => undefined,
