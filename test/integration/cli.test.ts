@@ -256,6 +256,11 @@ describe('config, ps, releases', () => {
     expect(jsonBody('PATCH')).toEqual({ NEW: "it's", GONE: null });
   });
 
+  it("prints no empty command for dynos that run the image's own", async () => {
+    api.json('GET /apps/example/dynos', [dyno('web.1', { command: '' })]);
+    expect((await paas('ps')).stdout).toContain('=== web (512M) (1)\n');
+  });
+
   it('prints dynos in groups', async () => {
     const dynos = [
       dyno('run.12', { command: 'bash' }),

@@ -34,7 +34,7 @@ function printDynos(terminal: Terminal, dynos: readonly ApiDyno[], isExtended: b
   const now = new Date();
   const groups = new Map<string, ApiDyno[]>();
   for (const dyno of dynos.toSorted(byName)) {
-    const title = isOneOff(dyno) ? 'run: one-off processes' : `${dyno.type} (${dyno.size}): ${dyno.command}`;
+    const title = isOneOff(dyno) ? 'run: one-off processes' : processTitle(dyno);
     groups.set(title, [...(groups.get(title) ?? []), dyno]);
   }
   for (const [title, members] of groups) {
@@ -51,6 +51,11 @@ function printDynos(terminal: Terminal, dynos: readonly ApiDyno[], isExtended: b
     }
     print(terminal);
   }
+}
+
+/** A dyno without a command runs the one of its image. */
+function processTitle({ type, size, command }: ApiDyno): string {
+  return command === '' ? `${type} (${size})` : `${type} (${size}): ${command}`;
 }
 
 function isOneOff(dyno: ApiDyno): boolean {
