@@ -39,8 +39,8 @@ export const command = defineCommand({
       ...(app.maintenance ? [['Maintenance', 'on'] as [string, string]] : []),
       ['Owner', app.owner.email],
       ['Region', app.region.name],
-      ['Repo Size', formatBytes(app.repo_size ?? 0)],
-      ['Slug Size', formatBytes(app.slug_size ?? 0)],
+      ...sizeField('Repo Size', app.repo_size),
+      ...sizeField('Slug Size', app.slug_size),
       ['Stack', app.stack.name],
       ['Web URL', app.web_url ?? ''],
     ];
@@ -53,3 +53,8 @@ export const command = defineCommand({
     for (const line of formatFields(fields)) print(terminal, line);
   },
 });
+
+/** A size that the server does not tell is left out: 0 B would be wrong. */
+function sizeField(name: string, bytes: number | null): [string, string][] {
+  return bytes === null ? [] : [[name, formatBytes(bytes)]];
+}
