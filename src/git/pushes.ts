@@ -18,6 +18,7 @@ import {
   HOOK_PROGRAM,
   keepOnlyBranch,
   objectType,
+  packRepository,
   readRef,
   removeAllLeftovers,
   removeLeftovers,
@@ -214,6 +215,7 @@ function hasRelease(db: Database, push: OpenPush): boolean {
 async function settle(place: GitPlace, push: OpenPush, isLast: boolean): Promise<void> {
   if (isLast) await removeLeftovers(push.repository);
   if (push.deployedRef !== undefined) await settleBranches(place, push, push.deployedRef);
+  if (isLast) await packRepository(place, push.repository);
 }
 
 async function settleBranches(place: GitPlace, push: OpenPush, deployed: string): Promise<void> {

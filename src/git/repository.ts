@@ -53,6 +53,12 @@ export async function removeRepository(place: GitPlace, appId: AppId): Promise<v
   await rm(repositoryPath(place, appId), { recursive: true, force: true });
 }
 
+/** Packs what many pushes left as single objects and small packs; quick when there is little to do (git-gc(1)). */
+export async function packRepository(place: GitPlace, repository: string): Promise<void> {
+  const limits = ['-c', 'gc.auto=500', '-c', 'gc.autoPackLimit=20', '-c', 'gc.autoDetach=false'];
+  await runGit(place, [...limits, '--git-dir', repository, 'gc', '--auto', '--quiet']);
+}
+
 /**
  * Removes what pushes left that were ended half-way: git keeps received objects in such directories until it accepts
  * them. Call it only while nothing is pushed to the repository. Fine when there is no repository.
