@@ -1,0 +1,37 @@
+// One HTTP request on a connection of its own, with any Host, as a first visitor makes it.
+
+import { request } from 'node:http';
+import { until } from './programs.mjs';
+
+/** The status and the body; status 0 when there is no answer. */
+export function get({ port, host = `127.0.0.1:${port}`, path = '/' }) {
+  return new Promise((resolve) => {
+    const nothing = () => resolve({ status: 0, body: '' });
+    const call = request({
+      host: '127.0.0.1',
+      port,
+      path,
+      agent: false,
+      headers: { host },
+      timeout: 25_000,
+    });
+    call.once('timeout', () => call.destroy());
+    call.once('error', nothing);
+    call.once('response', (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk) => {
+        body += chunk;
+      });
+      response.once('error', nothing).once('end', () => resolve({ status: response.statusCode, body }));
+    });
+    call.end();
+  });
+}
+
+/** Waits for an answer 200 whose body has `text`. */
+export async function untilAnswers(target, text = '') {
+  await until(`${target.host ?? target.port} answers "${text}"`, async () => {
+    const { status, body } = await get(target);
+    return status === 200 && body.includes(text);
+  });
+}
