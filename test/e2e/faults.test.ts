@@ -155,7 +155,7 @@ describe('a build', () => {
     await paas.owner.cli(['buildpacks:set', 'nodejs', '-a', 'left']);
     const push = left.startPush();
     await eventually('the build runs', async () => (await containers('paas.role=build')).length > 0, 90_000);
-    push.child.kill('SIGKILL');
+    push.kill('SIGKILL');
     await push.ended;
     await eventually(
       'the container is gone',

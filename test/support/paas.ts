@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly input?: string | Buffer;
   /** Leaves stdin open, for who answers questions. */
   readonly keepsInput?: boolean;
+  /** Makes it and its children a process group, which `kill` ends as a whole. */
+  readonly ownGroup?: boolean;
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -61,6 +63,8 @@ export interface Running {
   /** What it has printed so far, both streams. */
   text(): string;
   readonly ended: Promise<Output>;
+  /** Ends it, and with `ownGroup` its children too (git pushes through one). */
+  kill(signal: NodeJS.Signals): void;
 }
 
 export interface Paas extends AsyncDisposable {
@@ -85,7 +89,12 @@ export interface Paas extends AsyncDisposable {
 
 /** Runs a program and collects what it prints. */
 export function startProgram(program: string, args: readonly string[], options: RunOptions): Running {
-  const child = spawn(program, args, { cwd: options.cwd, env: { ...options.env }, stdio: 'pipe' });
+  const child = spawn(program, args, {
+    cwd: options.cwd,
+    env: { ...options.env },
+    stdio: 'pipe',
+    detached: options.ownGroup === true,
+  });
   let stdout = '';
   let stderr = '';
   let all = '';
@@ -100,7 +109,11 @@ export function startProgram(program: string, args: readonly string[], options: 
   child.stdin.on('error', () => undefined);
   if (!options.keepsInput) child.stdin.end(options.input ?? '');
   const ended = once(child, 'close').then(([code]): Output => ({ code, stdout, stderr, all }));
-  return { child, text: () => all, ended };
+  const kill = (signal: NodeJS.Signals) => {
+    if (options.ownGroup && child.pid !== undefined) process.kill(-child.pid, signal);
+    else child.kill(signal);
+  };
+  return { child, text: () => all, ended, kill };
 }
 
 /** Starts the product and creates its first account. */
@@ -271,7 +284,7 @@ async function createUser(
       const repository: Repository = {
         dir,
         push: (refspec = 'main') => repository.startPush(refspec).ended,
-        startPush: (refspec = 'main') => startGit(['push', 'paas', refspec], { cwd: dir }),
+        startPush: (refspec = 'main') => startGit(['push', 'paas', refspec], { cwd: dir, ownGroup: true }),
         async commit(files, message = 'Change') {
           for (const [name, text] of Object.entries(files)) {
             mkdirSync(join(dir, name, '..'), { recursive: true });
