@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// One file at a time: the integration and e2e tests share two cores and one Docker engine.
+// Two integration files at a time: they wait more than they compute. The e2e files have the machine to themselves.
 export default defineConfig({
   test: {
     projects: [
@@ -10,7 +10,7 @@ export default defineConfig({
           name: 'integration',
           globalSetup: ['test/support/build-dist.ts'],
           include: ['test/integration/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -41,7 +41,7 @@ export async function runLogCollector(
   options: {
     log: Logger;
     signal: AbortSignal;
-    accessLog?: AsyncIterable<{ appId: string; text: string }>;
+    accessLog?: AsyncIterable<readonly { appId: string; text: string }[]>;
   },
 ): Promise<void> {
   const { dataDir, instance, version, retention } = settings;
@@ -82,10 +82,18 @@ export async function runLogCollector(
 
 async function takeAccessLog(
   collector: LogCollector,
-  lines: AsyncIterable<{ appId: string; text: string }>,
+  batches: AsyncIterable<readonly { appId: string; text: string }[]>,
 ): Promise<void> {
-  for await (const { appId, text } of lines)
-    collector.append({ appId, source: 'heroku', process: 'router', text });
+  for await (const batch of batches) {
+    const byApp = new Map<string, string[]>();
+    for (const { appId, text } of batch) {
+      const texts = byApp.get(appId);
+      if (texts === undefined) byApp.set(appId, [text]);
+      else texts.push(text);
+    }
+    for (const [appId, lines] of byApp)
+      collector.appendRun({ appId, source: 'heroku', process: 'router', lines });
+  }
 }
 
 /** The engine as the collector sees it. */

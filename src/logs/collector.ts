@@ -161,6 +161,13 @@ export class LogCollector {
     });
   }
 
+  /** Takes lines that came together, each of them one line already. */
+  appendRun(run: Pick<NewLogLine, 'appId' | 'source' | 'process'> & { lines: readonly string[] }): void {
+    if (this.#forgotten.has(run.appId)) return;
+    const timestampUs = this.#nowUs();
+    this.#journal.append({ ...run, timestampUs, isSplit: false });
+  }
+
   /** Counts lines that never reached the collector. */
   noteUndelivered(appId: string, count: number): void {
     this.#notices.add(appId, 'undelivered', '', count);

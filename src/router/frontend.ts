@@ -24,7 +24,7 @@ export function renderFrontend(settings: RouterSettings): string[] {
     // Who is asked for.
     '  http-request set-var(txn.host) req.hdr(host),field(1,:),lower,rtrim(.)',
     `  http-request set-var(txn.app) var(txn.host),map(${hosts})`,
-    `  http-request set-var(txn.router) str(${ROUTER_KEY}),map(${modes})`,
+    `  http-request set-var(txn.router) str(${ROUTER_KEY}),map(${modes}) unless { var(txn.app) -m found }`,
     ...identityHeaders(),
     returnPage(
       settings.dir,
@@ -38,8 +38,9 @@ export function renderFrontend(settings: RouterSettings): string[] {
     '  http-request set-log-level info if !is_platform !{ stopping }',
     '  http-request set-var(txn.method) method if !is_platform',
     '  http-request set-var(txn.path) pathq if !is_platform',
-    // In which mode it is; a booting app's request waits, then asks again.
+    // In which mode it is; what can be served needs none of the rules below. A booting app's request waits, then asks again.
     `  http-request set-var(txn.mode) var(txn.app),map(${modes}) if !is_platform`,
+    '  http-request allow if { var(txn.mode) -m str live } !{ stopping }',
     '  http-request lua.wait_for_dyno if { var(txn.mode) -m str booting }',
     `  http-request set-var(txn.mode) var(txn.app),map(${modes}) if { var(txn.mode) -m str booting }`,
     ...modePage(settings.dir, 'blank', 'H81', 'blank'),
@@ -88,14 +89,13 @@ function identityHeaders(): string[] {
   return [
     "  http-request set-var(txn.request_id) req.fhdr(x-request-id) if { req.fhdr_cnt(x-request-id) eq 1 } { req.fhdr(x-request-id) -m reg '^[A-Za-z0-9-]{20,200}$' }",
     '  http-request set-var(txn.request_id) uuid() unless { var(txn.request_id) -m found }',
-    '  http-request del-header ^x-forwarded- -m reg',
+    '  http-request del-header x-forwarded- -m beg',
     '  http-request del-header forwarded',
     '  http-request del-header x-real-ip',
     // https://httpoxy.org
     '  http-request del-header proxy',
     '  http-request set-header X-Forwarded-For %[src]',
-    '  http-request set-header X-Forwarded-Proto https if { ssl_fc }',
-    '  http-request set-header X-Forwarded-Proto http unless { ssl_fc }',
+    '  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]',
     '  http-request set-header X-Forwarded-Port %[dst_port]',
     '  http-request set-header X-Request-Id %[var(txn.request_id)]',
     '  http-request set-header X-Request-Start %[date(0,ms)]',

@@ -234,8 +234,8 @@ describe('the access log', () => {
     const lines: { appId: string; text: string }[] = [];
     const stop = new AbortController();
     const reading = (async () => {
-      for await (const line of receiveAccessLog({ path: log.accessLogPath, signal: stop.signal }))
-        lines.push(line);
+      for await (const batch of receiveAccessLog({ path: log.accessLogPath, signal: stop.signal }))
+        lines.push(...batch);
     })();
     const slow = get(log.port, 'a.test', { path: '/slow' });
     const startedAt = performance.now();
@@ -291,9 +291,9 @@ describe('the access log', () => {
     const read = async (count: number) => {
       const stop = new AbortController();
       let seen = 0;
-      for await (const _ of receiveAccessLog({ path: log.accessLogPath, signal: stop.signal })) {
-        seen += 1;
-        if (seen === count) stop.abort();
+      for await (const batch of receiveAccessLog({ path: log.accessLogPath, signal: stop.signal })) {
+        seen += batch.length;
+        if (seen >= count) stop.abort();
       }
       return seen;
     };
