@@ -36,7 +36,11 @@ await withPaas(async (paas) => {
     const steps = await phases('git', ['push', 'paas', 'main'], { cwd: source, env: paas.userEnv });
     await untilAnswers(paas.target('deploy'), text);
     const took = performance.now() - before;
-    const byHandTook = await timed(() => byHand(paas, { source, text }));
+    let peerId;
+    const byHandTook = await timed(async () => {
+      peerId = await byHand(paas, { source, text });
+    });
+    await removeContainers([peerId]);
     // The first round is cold: downloads, and layers that are kept from then on.
     if (round === 0) {
       console.log(`cold: push ${seconds(took)}, by hand ${seconds(byHandTook)}`);
@@ -75,7 +79,8 @@ async function buildBase(paas, source) {
       'COPY package.json package-lock.json ./',
       'RUN npm ci',
       'COPY . .',
-      'RUN npm run build',
+      // As the buildpack does it: the image has no dev packages.
+      'RUN npm run build && npm prune --omit=dev',
       'CMD ["node", "server.js"]',
       '',
     ].join('\n'),
@@ -93,7 +98,5 @@ async function byHand(paas, { source, text }) {
     env: { ...process.env, DOCKER_BUILDKIT: '0' },
   });
   const [port] = await freePorts(1);
-  const id = await dockerRunUntilAnswers(paas, tag, { text, port });
-  // A removal belongs to neither side; its time is short.
-  await removeContainers([id]);
+  return await dockerRunUntilAnswers(paas, tag, { text, port });
 }

@@ -42,6 +42,7 @@ async function createInstance() {
   const instance = `bench-${randomBytes(6).toString('hex')}`;
   writeFileSync(join(dataDir, 'instance-id'), instance, { mode: 0o600 });
   const httpPort = await freePort();
+  const apiPort = await freePort();
   const caBundle = process.env.NODE_EXTRA_CA_CERTS && '/etc/ssl/certs/ca-certificates.crt';
   const home = join(dataDir, 'home');
   mkdirSync(home);
@@ -49,6 +50,7 @@ async function createInstance() {
     dataDir,
     instance,
     httpPort,
+    apiPort,
     caBundle,
     url: `http://localhost:${httpPort}`,
     host: (app) => `${app}.localhost:${httpPort}`,
@@ -61,7 +63,7 @@ async function createInstance() {
       PAAS_DATA_DIR: dataDir,
       PAAS_BIND_ADDRESS: '127.0.0.1',
       PAAS_HTTP_PORT: String(httpPort),
-      PAAS_API_PORT: String(await freePort()),
+      PAAS_API_PORT: String(apiPort),
       PAAS_SUBNET: await freeSubnet(),
       PAAS_LOG_LEVEL: process.env.PAAS_LOG_LEVEL ?? 'info',
       ...(caBundle ? { PAAS_BUILD_CA_BUNDLE: caBundle } : {}),
@@ -123,10 +125,8 @@ export async function startDaemon(paas) {
   });
   await until('paasd is ready', async () => {
     if (paas.daemon.exitCode !== null) throw new Error('paasd has ended');
-    return (
-      (await get({ port: paas.httpPort, host: `localhost:${paas.httpPort}`, path: '/healthz' })).status ===
-      200
-    );
+    // Past the router, which tries again only once a second while the daemon is away.
+    return (await get({ port: paas.apiPort, host: 'localhost', path: '/healthz' })).status === 200;
   });
 }
 

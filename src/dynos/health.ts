@@ -12,7 +12,10 @@ export interface HealthCheck {
   readonly path: string | undefined;
 }
 
+// Often at first, when most apps come up; then at ease.
+const FIRST_POLL_MS = 10;
 const POLL_MS = 50;
+const FIRST_MS = 3000;
 const TRY_TIMEOUT_MS = 5000;
 
 /** Checks until it passes (true) or `timeoutMs` is over (false). Rejects when `signal` aborts. */
@@ -20,11 +23,13 @@ export async function waitUntilHealthy(
   check: HealthCheck,
   options: { timeoutMs: number; signal: AbortSignal },
 ): Promise<boolean> {
-  const deadline = performance.now() + options.timeoutMs;
+  const startedAt = performance.now();
+  const deadline = startedAt + options.timeoutMs;
   while (performance.now() < deadline) {
     options.signal.throwIfAborted();
     if (await isHealthy(check)) return true;
-    await sleep(POLL_MS, undefined, { signal: options.signal });
+    const waitMs = performance.now() - startedAt < FIRST_MS ? FIRST_POLL_MS : POLL_MS;
+    await sleep(waitMs, undefined, { signal: options.signal });
   }
   return false;
 }
