@@ -151,7 +151,8 @@ class Loop implements Reconciler {
     if (container.state === 'created' && this.#isFirstPass) await engine.removeContainer(container.id);
     if (container.state !== 'running') return;
     const app = getApp(db, dyno.appId);
-    const check = { ip: dyno.ip ?? '', port: WEB_PORT, path: app?.healthPath };
+    // Its health path was checked when it came up; a slow answer now is no reason to take requests from it.
+    const check = { ip: dyno.ip ?? '', port: WEB_PORT, path: undefined };
     const isUp = dyno.type !== 'web' || (await isHealthy(check));
     lives.enter(container.id, isUp ? 'up' : 'starting', container.createdAt);
     if (isUp || app === undefined) return;

@@ -3,7 +3,7 @@
 // allowed to do, and its build, is decided in pushes.ts, which the pre-receive hook asks.
 
 import type { IncomingMessage } from 'node:http';
-import { PassThrough, type Readable, type Transform } from 'node:stream';
+import { PassThrough, type Readable, type Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -79,8 +79,8 @@ async function upload(deps: GitRouteDeps, call: Call): Promise<FastifyReply> {
   const repository = await ensureRepository(place, call.app.id);
   const git = startGit(place, ['upload-pack', '--stateless-rpc', repository], protocolEnv(call.request));
   watch(deps.log, git, call.reply);
-  feed(call, git, place);
-  return answer(call.reply, 'git-upload-pack', git);
+  void feed(call, git, place);
+  return await answer(call.reply, 'git-upload-pack', git);
 }
 
 async function receive(deps: GitRouteDeps, call: Call & { account: Account }): Promise<FastifyReply> {
@@ -104,31 +104,67 @@ async function receive(deps: GitRouteDeps, call: Call & { account: Account }): P
   gitEnd(git)
     .then(() => push.end())
     .catch((error: unknown) => deps.log.error({ err: error, app: app.name }, 'end of a push failed'));
-  feed(call, git, place);
-  return answer(reply, 'git-receive-pack', git);
+  // A git client that is answered before it has sent all can wait for ever (seen with git 2.39).
+  const hasTaken = feed(call, git, place);
+  return await answer(reply, 'git-receive-pack', git, hasTaken);
 }
 
-function answer(reply: FastifyReply, service: Service, git: GitProcess): FastifyReply {
+/** Sends what git says, from the moment at which `hasTaken` is settled. */
+async function answer(
+  reply: FastifyReply,
+  service: Service,
+  git: GitProcess,
+  hasTaken?: Promise<void>,
+): Promise<FastifyReply> {
+  // At once: Node throws away what nobody reads when a process ends.
   const out = new PassThrough();
   git.stdout.pipe(out);
   // The client may have gone: what git says is read all the same, so that it can end.
   reply.raw.once('close', () => git.stdout.unpipe(out).resume());
+  await hasTaken;
   return reply.type(`application/x-${service}-result`).header('cache-control', 'no-cache').send(out);
 }
 
-/** Sends the body to git as it comes, inflated and within its limits. */
-function feed(call: Call, git: GitProcess, place: GitPlace): void {
+/** Sends the body to git as it comes, inflated and within its limits. Resolves when it has ended, however that was. */
+function feed(call: Call, git: GitProcess, place: GitPlace): Promise<void> {
   const encoding = call.request.headers['content-encoding'];
   // The parser of this scope hands over the raw stream; a request without a body has none.
   const body = (call.request.body ?? PassThrough.from([])) as Readable;
-  const stages: Transform[] = [guardBody({ maxBytes: place.maxPushBytes })];
-  if (encoding === 'gzip' || encoding === 'x-gzip')
-    stages.push(createGunzip(), guardBody({ maxBytes: place.maxPushBytes }));
-  // A body that breaks off or is too large ends git's input; git then says what is wrong. A git that refuses early
-  // does not read on.
-  pipeline([body, ...stages, git.stdin]).catch((error: unknown) => {
+  // Git itself refuses what is over the limit, and says so to a client that is let send on for a while.
+  const maxBytes = place.maxPushBytes + READ_AFTER_REFUSAL_BYTES;
+  const stages: Transform[] = [guardBody({ maxBytes })];
+  if (encoding === 'gzip' || encoding === 'x-gzip') stages.push(createGunzip(), guardBody({ maxBytes }));
+  // A body that breaks off or is too large ends git's input; git then says what is wrong.
+  return pipeline([body, ...stages, inputOf(git)]).catch((error: unknown) => {
     git.stdin.destroy();
     if (error instanceof PaasError) killGit(git);
+  });
+}
+
+// How much of a body is still read after git has refused it: a client that sends on would not read git's reason.
+const READ_AFTER_REFUSAL_BYTES = 256 * 1024 * 1024;
+
+/** Writes to git; once git takes no more, swallows what the client still sends. */
+function inputOf(git: GitProcess): Writable {
+  let isRefused = false;
+  git.stdin.once('close', () => {
+    isRefused = true;
+  });
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      if (!isRefused) {
+        git.stdin.write(chunk, (error) => {
+          isRefused ||= error != null;
+          done();
+        });
+        return;
+      }
+      done();
+    },
+    final(done) {
+      if (isRefused) done();
+      else git.stdin.end(() => done());
+    },
   });
 }
 

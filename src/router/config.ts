@@ -129,7 +129,7 @@ function globalSection(settings: RouterSettings, fingerprint: string): string[] 
     `  maxconn ${settings.maxConnections}`,
     '  no strict-limits',
     '  hard-stop-after 1h',
-    '  mworker-max-reloads 20',
+    '  mworker-max-reloads 50',
     `  lua-load ${join(settings.dir, BOOT_QUEUE_SCRIPT)}`,
     ...(settings.runAs === undefined
       ? []

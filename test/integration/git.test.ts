@@ -208,8 +208,9 @@ describe('a push to main', () => {
   it('refuses a push over the limit', async () => {
     writeFileSync(join(work, 'noise'), randomBytes(12_000_000));
     await commit('huge');
-    const { code } = await push('main');
+    const { code, output } = await push('main');
     expect(code).not.toBe(0);
+    expect(output).toContain('exceeds maximum allowed size');
     expect(test.deploys.started).toHaveLength(0);
     await until('what was received is removed', () => quarantines().length === 0);
   });
