@@ -119,7 +119,7 @@ async function start(paas) {
 /** Starts paasd; resolves when the API answers through the router. */
 export async function startDaemon(paas) {
   const output = openSync(join(paas.dataDir, 'paasd-output.log'), 'a');
-  paas.daemon = spawn(process.execPath, [join(DIST, 'daemon/main.js')], {
+  paas.daemon = spawn(process.execPath, ['--max-semi-space-size=2', join(DIST, 'daemon/main.js')], {
     env: paas.env,
     stdio: ['ignore', output, output],
   });

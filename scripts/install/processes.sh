@@ -63,7 +63,7 @@ start_daemon() {
     run_logged 60 "See: journalctl -u paasd" systemctl enable --now paasd
   else
     # 9 is the lock of this run, which must not live on in the daemon.
-    with_settings setsid node "$project/dist/daemon/main.js" >>"$(daemon_log)" 2>&1 </dev/null 9>&- &
+    with_settings setsid node --max-semi-space-size=2 "$project/dist/daemon/main.js" >>"$(daemon_log)" 2>&1 </dev/null 9>&- &
     disown $!
   fi
   wait_for_daemon
@@ -102,7 +102,7 @@ Wants=network-online.target
 [Service]
 EnvironmentFile=$settings_file
 Environment=HOME=/root LANG=C.UTF-8
-ExecStart=$(command -v node) $project/dist/daemon/main.js
+ExecStart=$(command -v node) --max-semi-space-size=2 $project/dist/daemon/main.js
 StandardOutput=append:$(daemon_log)
 StandardError=append:$(daemon_log)
 Restart=always

@@ -122,7 +122,12 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
       await engine.ping();
       collector = await ensureCollector({
         dataDir: config.dataDir,
-        command: [process.execPath, fileURLToPath(new URL('./log-collector.js', import.meta.url))],
+        command: [
+          process.execPath,
+          // A smaller young generation: 8 MB less memory at rest.
+          '--max-semi-space-size=2',
+          fileURLToPath(new URL('./log-collector.js', import.meta.url)),
+        ],
         env: options.env,
         log: log.child({ part: 'logs' }),
       });
