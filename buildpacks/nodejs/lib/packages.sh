@@ -20,6 +20,9 @@ run_script() {
   npm run --silent "$1" 2>&1 | indent || fail "The script \"$1\" of package.json failed." "The lines above say why."
 }
 
+installed_key=
+installed_mark=$(mktemp)
+
 # install_packages npm|pnpm|yarn
 install_packages() {
   local key kept=$cache/node_modules
@@ -31,6 +34,8 @@ install_packages() {
   if [ -n "$key" ] && [ "$(cat "$cache/node_modules.key" 2>/dev/null)" = "$key" ] && [ -d "$kept" ]; then
     say "Reusing node_modules from the cache: the lockfile is unchanged"
     cp -a --reflink=auto "$kept" node_modules
+    installed_key=$key
+    touch "$installed_mark"
     return
   fi
   rm -f "$cache/node_modules.key"
@@ -43,6 +48,8 @@ install_packages() {
     replace_directory node_modules "$kept"
     echo "$key" >"$cache/node_modules.key"
   fi
+  installed_key=$key
+  touch "$installed_mark"
 }
 
 # Empty when node_modules also depends on files that the key does not cover: lifecycle scripts, workspaces, local packages.
@@ -114,6 +121,24 @@ is_classic_yarn() { [[ $(yarn_package) == yarn@* ]]; }
 prune_packages() {
   [ "$(scope)" = all ] && [ "$(jq '.devDependencies // {} | length' package.json)" -gt 0 ] && [ -d node_modules ] || return 0
   step "Pruning devDependencies"
+  # The same packages, to which no build script added anything: the result of last time will do.
+  local kept=$cache/node_modules.pruned is_untouched=
+  if [ -n "$installed_key" ] && [ -z "$(find node_modules -newer "$installed_mark" -print -quit)" ]; then is_untouched=yes; fi
+  if [ -n "$is_untouched" ] && [ "$(cat "$cache/node_modules.pruned.key" 2>/dev/null)" = "$installed_key" ]; then
+    say "Reusing the pruned node_modules from the cache"
+    rm -rf node_modules
+    cp -a --reflink=auto "$kept" node_modules
+    return
+  fi
+  rm -f "$cache/node_modules.pruned.key"
+  run_prune "$1"
+  if [ -n "$is_untouched" ]; then
+    replace_directory node_modules "$kept"
+    echo "$installed_key" >"$cache/node_modules.pruned.key"
+  fi
+}
+
+run_prune() {
   case $1 in
     npm) npm prune --omit=dev --ignore-scripts --no-audit --no-fund 2>&1 | indent ;;
     pnpm) run_pnpm prune --prod --ignore-scripts 2>&1 | indent ;;
