@@ -4,7 +4,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pack as packFiles } from 'tar-fs';
 import { extract, type Pack, pack } from 'tar-stream';
-import { buildSpec, LABEL, type Mount } from '../engine/container-spec.js';
+import { buildSpec, cacheVolumeName, LABEL, type Mount } from '../engine/container-spec.js';
 import type { Attachment, Engine } from '../engine/engine.js';
 import { PaasError } from '../errors.js';
 import type { App } from '../platform/apps.js';
@@ -51,7 +51,7 @@ export async function* runBuildpacks(options: {
   signal: AbortSignal;
 }): AsyncGenerator<string, BuildpackResult> {
   const { engine, settings, app, signal } = options;
-  const cache = cacheVolume(settings.instance, app.id);
+  const cache = cacheVolumeName(settings.instance, app.id);
   await engine.ensureVolume(cache, { [LABEL.app]: app.id });
   const id = await engine.createContainer(containerSpec({ ...options, cache }));
   // An end from outside must end the program too, whatever the code below waits for.
@@ -83,11 +83,6 @@ export async function* runBuildpacks(options: {
     signal.removeEventListener('abort', kill);
     if (!isKept) await (removal ?? engine.removeContainer(id));
   }
-}
-
-/** Name of the volume that keeps an app's downloads and intermediate results between builds. */
-export function cacheVolume(instance: string, appId: string): string {
-  return `paas-cache-${instance}-${appId}`;
 }
 
 function containerSpec(options: {

@@ -4,7 +4,6 @@
 import type { Database } from '../db/database.js';
 import { LABEL } from '../engine/container-spec.js';
 import type { Engine } from '../engine/engine.js';
-import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { listApps } from '../platform/apps.js';
 import { isRollbackTarget, listReleases, type Release, setReleaseStatus } from '../platform/releases.js';
@@ -72,9 +71,4 @@ export async function collectGarbage(options: { db: Database; engine: Engine; lo
     await engine.removeImage(tag);
     log.info({ image: tag }, 'image removed: no release that is kept runs it');
   }
-}
-
-/** The volume that keeps an app's build cache. */
-export function cacheVolumeName(instance: string, appId: AppId | string): string {
-  return `paas-cache-${instance}-${appId}`;
 }

@@ -166,6 +166,11 @@ export function imageAssemblySpec(request: ContainerRequest & { readonly buildId
   };
 }
 
+/** Name of the volume that keeps an app's downloads and intermediate results between builds. */
+export function cacheVolumeName(instance: string, appId: string): string {
+  return `paas-cache-${instance}-${appId}`;
+}
+
 /** The user to run an image's processes as; undefined leaves the image's own, which is then not root. */
 export function userFor(imageUser: string): string | undefined {
   const name = imageUser.split(':')[0] ?? '';
