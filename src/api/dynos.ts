@@ -15,6 +15,7 @@ import { appReference } from './apps.js';
 import type { Attachments } from './attach.js';
 import { accountOf } from './auth.js';
 import { derivedId, isoTime } from './present.js';
+import { checkCommand, readEnv } from './run-request.js';
 
 /** What runs: asked of the engine, never remembered. */
 export interface DynoList {
@@ -70,6 +71,7 @@ function addRunRoute(server: ApiServer, deps: DynoRouteDeps): void {
       const by = accountOf(request);
       const app = findAppFor(db, by, request.params.app);
       const { command, size } = request.body;
+      checkCommand(command);
       const attach = request.body.attach === true;
       const { env, columns, rows } = readEnv(request.body.env ?? {});
       const tty = attach && request.body.force_no_tty !== true;
@@ -154,33 +156,6 @@ function dynoNotFound(app: App, name: string): PaasError {
   return new PaasError('not_found', `Couldn't find the dyno ${quoteValue(name)} of ${app.name}.`, {
     hint: `See its dynos with: paas ps -a ${app.name}`,
   });
-}
-
-// Clients send the size of their terminal among the variables, as numbers.
-function readEnv(given: Readonly<Record<string, string | number>>): {
-  env: Record<string, string>;
-  columns: number;
-  rows: number;
-} {
-  const env: Record<string, string> = {};
-  for (const [key, value] of Object.entries(given)) {
-    const text = String(value);
-    if (
-      !/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(key) ||
-      text.includes('\0') ||
-      Buffer.byteLength(text) > 65_536
-    ) {
-      throw new PaasError('invalid_params', `The variable ${quoteValue(key)} cannot be set for a process.`, {
-        hint: 'Names have letters, digits and _; values have no NUL byte and at most 64 KiB.',
-      });
-    }
-    env[key] = text;
-  }
-  return { env, columns: windowSide(env['COLUMNS']), rows: windowSide(env['LINES']) };
-}
-
-function windowSide(text: string | undefined): number {
-  return /^[1-9]\d{0,3}$/.test(text ?? '') ? Number(text) : 0;
 }
 
 function presentDyno(dyno: Dyno, app: App): schema.Dyno {

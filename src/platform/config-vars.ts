@@ -26,7 +26,7 @@ export function changeConfig(
   db: Database,
   options: { app: App; by: Account; updates: Readonly<Record<string, string | null>> },
 ): Release | undefined {
-  for (const [key, value] of Object.entries(options.updates)) checkVar(key, value);
+  for (const [key, value] of Object.entries(options.updates)) checkConfigVar(key, value);
   return db.write(() => {
     const before = getLatestConfig(db, options.app.id);
     const config = new Map(Object.entries(before));
@@ -51,7 +51,8 @@ export function changeConfig(
   });
 }
 
-function checkVar(key: string, value: string | null): void {
+/** Throws `invalid_params` when a variable of this name and value cannot be set; null unsets it. */
+export function checkConfigVar(key: string, value: string | null): void {
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(key) || key === '__proto__') {
     throw new PaasError(
       'invalid_params',

@@ -16,12 +16,9 @@ export const Dyno = Type.Object({
 });
 export type Dyno = Static<typeof Dyno>;
 
-/** A one-off dyno. A command in one string runs in a shell; a list is run as it is. */
+/** A one-off dyno. A command in one string runs in a shell; a list is run as it is. Its limits are in the API's run-request.ts. */
 export const RunDyno = exactly({
-  command: Type.Union([
-    Type.String({ minLength: 1, maxLength: 65_536 }),
-    Type.Array(Type.String({ maxLength: 65_536 }), { minItems: 1, maxItems: 1000 }),
-  ]),
+  command: Type.Union([Type.String(), Type.Array(Type.String())]),
   attach: Type.Optional(Type.Boolean()),
   env: Type.Optional(Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()]))),
   force_no_tty: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
