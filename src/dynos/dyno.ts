@@ -1,5 +1,5 @@
 // Dynos: the processes of an app, each in a container of its own. This file has their names and states; plan.ts says
-// what is to be done, carry-out.ts does it, dyno-manager.ts is the loop that joins them.
+// what is to be done, start-dyno.ts and stop-dyno.ts do it, reconcile.ts is the loop that joins them.
 
 import { LABEL } from '../engine/container-spec.js';
 import type { Container } from '../engine/engine.js';
@@ -24,9 +24,9 @@ export interface Dyno {
 
 /**
  * starting: its container boots, nothing is routed to it. up: it runs (and, for web, passed its check). crashed: it
- * ended by itself and waits for its next try. down: stopped by a user, or being stopped. idle: asleep.
+ * ended by itself and waits for its next try. down: stopped by a user, or being stopped.
  */
-export type DynoState = 'starting' | 'up' | 'idle' | 'crashed' | 'down';
+export type DynoState = 'starting' | 'up' | 'crashed' | 'down';
 
 /** Where a container of the formation is in its life, as far as the engine cannot tell. */
 export type Phase =

@@ -10,7 +10,7 @@ import type { App } from '../platform/apps.js';
 import { onChange } from '../platform/changes.js';
 import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
-import { currentRelease, type Release } from '../platform/releases.js';
+import { currentRelease, type Release, releaseIdOf } from '../platform/releases.js';
 import type { Router } from '../router/router.js';
 import type { RouterState } from '../router/router-state.js';
 import { createAddresses, divideSubnet } from './addresses.js';
@@ -185,12 +185,13 @@ function formationDynos(options: { db: Database; app: App; lives: Lives; reconci
         here.find((container) => container.phase === 'up') ?? here.find((c) => c.phase === 'starting');
       const crash = crashes.find((row) => dynoName(row) === name && row.releaseVersion === release.version);
       const isStopped = wishes.some((wish) => dynoName(wish) === name && wish.stopped);
+      const releaseVersion = best?.releaseVersion ?? release.version;
       return {
         name,
         ...place,
         state: stateOf({ best, isStopped, hasCrashed: crash !== undefined }),
-        releaseVersion: best?.releaseVersion ?? release.version,
-        releaseId: release.id,
+        releaseVersion,
+        releaseId: releaseIdOf(db, { appId: app.id, version: releaseVersion }),
         command: entry.command,
         size: entry.size,
         updatedAt: (best && lives.get(best.containerId)?.since) ?? crash?.lastAt ?? release.createdAt,

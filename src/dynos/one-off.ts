@@ -7,7 +7,7 @@ import type { Attachment, Container, Engine } from '../engine/engine.js';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { App } from '../platform/apps.js';
-import { currentRelease, getReleaseConfig } from '../platform/releases.js';
+import { currentRelease, getReleaseConfig, releaseIdOf } from '../platform/releases.js';
 import { DEFAULT_SIZE, parseSize } from '../platform/sizes.js';
 import type { Dyno } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
@@ -152,7 +152,14 @@ async function createOneOff(
     containerId,
     ip: undefined,
   };
-  return openOneOff(deps, { app, dyno, containerId, request });
+  try {
+    return await openOneOff(deps, { app, dyno, containerId, request });
+  } catch (error) {
+    await deps.engine.removeContainer(containerId).catch((failure: unknown) => {
+      deps.log.warn({ err: failure, containerId }, 'a one-off dyno that could not be opened was not removed');
+    });
+    throw error;
+  }
 }
 
 async function openOneOff(
@@ -225,7 +232,7 @@ function present(deps: OneOffDeps, app: App, container: Container): Dyno {
     number: Number(labels[LABEL.number]),
     state: container.state === 'running' ? 'up' : container.state === 'created' ? 'starting' : 'down',
     releaseVersion: version,
-    releaseId: currentRelease(deps.db, app.id)?.id,
+    releaseId: releaseIdOf(deps.db, { appId: app.id, version }),
     command: container.command,
     size: `${Math.round(Number(labels[LABEL.memory]) / 1024 ** 2)}M`,
     updatedAt: container.createdAt,

@@ -149,6 +149,14 @@ export function findRelease(db: Database, app: App, versionOrId: string): Releas
   return present(row as ReleaseRow);
 }
 
+/** Id of the release with this version; undefined when there is none. */
+export function releaseIdOf(db: Database, options: { appId: AppId; version: number }): ReleaseId | undefined {
+  return db.sql
+    .prepare('select id from releases where app_id = ? and version = ?')
+    .pluck()
+    .get(options.appId, options.version) as ReleaseId | undefined;
+}
+
 export function getRelease(db: Database, id: ReleaseId): Release | undefined {
   const row = db.sql.prepare(`${SELECT} where releases.id = ?`).get(id);
   return row === undefined ? undefined : present(row as ReleaseRow);
@@ -178,7 +186,7 @@ export function getReleaseConfig(db: Database, id: ReleaseId): Record<string, st
   return sealed === undefined ? {} : (JSON.parse(db.unseal(sealed)) as Record<string, string>);
 }
 
-/** The config vars of the newest release, whether or not it succeeded: what the next change builds on. */
+/** The config vars of the newest release that has not failed, pending ones included: what the next change builds on. */
 export function getLatestConfig(db: Database, appId: AppId): Record<string, string> {
   const id = db.sql
     .prepare("select id from releases where app_id = ? and status <> 'failed' order by version desc limit 1")
