@@ -57,9 +57,13 @@ export async function startDyno(
   await awaitDynoUp(deps, { ...slot, containerId, app, signal: options.signal });
 }
 
+interface CheckEngine {
+  readonly engine: Pick<Engine, 'inspectContainer' | 'removeContainer'>;
+}
+
 /** Waits for the check of a started container, and says in the app's log how it went. */
 export async function awaitDynoUp(
-  deps: Pick<StartDynoDeps, 'db' | 'engine' | 'dynoLog' | 'lives' | 'log' | 'settings'>,
+  deps: Pick<StartDynoDeps, 'db' | 'dynoLog' | 'lives' | 'log' | 'settings'> & CheckEngine,
   dyno: {
     appId: AppId;
     type: string;
@@ -72,21 +76,32 @@ export async function awaitDynoUp(
 ): Promise<void> {
   const { containerId } = dyno;
   if (dyno.type === 'web') {
-    const { ip } = await deps.engine.inspectContainer(containerId);
     const checking = deps.lives.get(containerId)?.checking.signal ?? dyno.signal;
     const signal = AbortSignal.any([dyno.signal, checking]);
-    const check = { ip: ip ?? '', port: WEB_PORT, path: dyno.app.healthPath };
+    let isUp: boolean;
     try {
-      const isUp = await waitUntilHealthy(check, { timeoutMs: deps.settings.bootTimeoutMs, signal });
-      if (!isUp) return await bootTimedOut(deps, dyno);
+      const { ip } = await deps.engine.inspectContainer(containerId);
+      const check = { ip: ip ?? '', port: WEB_PORT, path: dyno.app.healthPath };
+      isUp = await waitUntilHealthy(check, { timeoutMs: deps.settings.bootTimeoutMs, signal });
     } catch (error) {
       if (signal.aborted) return;
-      throw error;
+      throw forgotten(deps, containerId, error);
+    }
+    try {
+      if (!isUp) return await bootTimedOut(deps, dyno);
+    } catch (error) {
+      throw forgotten(deps, containerId, error);
     }
   }
   if (deps.lives.enter(containerId, 'up')) {
     deps.dynoLog.platform(dyno.appId, dynoName(dyno), 'State changed from starting to up');
   }
+}
+
+/** Without a life the container is adopted in the loop's next pass, and checked again. */
+function forgotten(deps: Pick<StartDynoDeps, 'lives'>, containerId: string, error: unknown): unknown {
+  deps.lives.forget(containerId);
+  return error;
 }
 
 async function createDyno(
@@ -143,7 +158,7 @@ async function runnableImage(engine: Engine, image: string | undefined): Promise
 
 /** R10: says what the process did instead of opening its port, then ends it. */
 async function bootTimedOut(
-  deps: Pick<StartDynoDeps, 'db' | 'engine' | 'dynoLog' | 'lives' | 'settings'>,
+  deps: Pick<StartDynoDeps, 'db' | 'dynoLog' | 'lives' | 'settings'> & CheckEngine,
   dyno: { appId: AppId; type: string; number: number; releaseVersion: number; containerId: string; app: App },
 ): Promise<void> {
   const { pid } = await deps.engine.inspectContainer(dyno.containerId);
