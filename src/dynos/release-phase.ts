@@ -1,9 +1,11 @@
 // The release phase: the command of process type `release`, run once in the new image with the new config vars before
 // any traffic. Its end decides whether the release may run.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
 import { LABEL, releasePhaseSpec } from '../engine/container-spec.js';
-import type { Container, Engine } from '../engine/engine.js';
+import type { Container, Engine, ImageDetails } from '../engine/engine.js';
+import { PaasError } from '../errors.js';
 import type { ReleaseId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { getApp } from '../platform/apps.js';
@@ -24,7 +26,16 @@ export interface ReleasePhases {
 
 export interface ReleasePhaseDeps {
   readonly db: Database;
-  readonly engine: Engine;
+  readonly engine: Pick<
+    Engine,
+    | 'attach'
+    | 'createContainer'
+    | 'inspectContainer'
+    | 'inspectImage'
+    | 'removeContainer'
+    | 'startContainer'
+    | 'waitContainer'
+  >;
   readonly dynoLog: DynoLog;
   readonly log: Logger;
   readonly settings: { readonly instance: string; readonly network: string };
@@ -38,6 +49,11 @@ export interface ReleasePhaseDeps {
 // Heroku's limit (devcenter "release phase"): one hour.
 const TIME_LIMIT_MS = 3_600_000;
 const MAX_OUTPUT_BYTES = 1024 * 1024;
+const MAX_EXIT_CODES = 1000;
+const RETRY_MS = 5000;
+
+/** The image of a release is not there any more: no later try can run its phase. */
+class ImageGoneError extends Error {}
 
 export function createReleasePhases(deps: ReleasePhaseDeps): ReleasePhases {
   const running = new Map<ReleaseId, Transcript>();
@@ -50,18 +66,35 @@ export function createReleasePhases(deps: ReleasePhaseDeps): ReleasePhases {
   ): Promise<void> {
     try {
       const exitCode = await runToEnd(deps, release, existing, transcript);
-      exitCodes.set(release.id, exitCode);
+      rememberExitCode(release.id, exitCode);
       const status = exitCode === 0 ? 'succeeded' : 'failed';
       setReleaseStatus(deps.db, { releaseId: release.id, status, output: transcript.text() });
     } catch (error) {
-      // Shutting down, or the engine is away: the release stays pending and the phase is found again.
-      if (!deps.signal.aborted)
-        deps.log.error({ err: error, release: release.id }, 'the release phase broke off');
+      await breakOff(release, error, transcript);
     } finally {
       transcript.end();
       running.delete(release.id);
       deps.onEnd();
     }
+  }
+
+  /** No phase can run without its image; after anything else the release stays pending and the phase is found again. */
+  async function breakOff(release: Release, error: unknown, transcript: Transcript): Promise<void> {
+    if (deps.signal.aborted) return;
+    deps.log.error({ err: error, release: release.id }, 'the release phase broke off');
+    if (error instanceof ImageGoneError) {
+      transcript.write(`${error.message}\n`);
+      setReleaseStatus(deps.db, { releaseId: release.id, status: 'failed', output: transcript.text() });
+      return;
+    }
+    transcript.end();
+    await sleep(RETRY_MS, undefined, { signal: deps.signal }).catch(() => undefined);
+  }
+
+  function rememberExitCode(releaseId: ReleaseId, exitCode: number): void {
+    exitCodes.set(releaseId, exitCode);
+    const [oldest] = exitCodes.keys();
+    if (exitCodes.size > MAX_EXIT_CODES && oldest !== undefined) exitCodes.delete(oldest);
   }
 
   return {
@@ -119,7 +152,7 @@ async function createPhase(deps: ReleasePhaseDeps, release: Release): Promise<st
   const app = getApp(deps.db, release.appId);
   if (app === undefined || release.image === undefined)
     throw new Error('nothing to run the release phase with');
-  const image = await deps.engine.inspectImage(release.image);
+  const image = await imageOf(deps, release, release.image);
   const number = deps.newRunNumber();
   const name = `release.${number}`;
   const command = release.processTypes['release'] ?? '';
@@ -148,6 +181,17 @@ async function createPhase(deps: ReleasePhaseDeps, release: Release): Promise<st
   await deps.dynoLog.attach({ containerId, appId: app.id, process: name, tty: false });
   deps.dynoLog.platform(app.id, name, `Starting process with command \`${command}\``);
   return containerId;
+}
+
+async function imageOf(deps: ReleasePhaseDeps, release: Release, image: string): Promise<ImageDetails> {
+  try {
+    return await deps.engine.inspectImage(image);
+  } catch (error) {
+    if (!(error instanceof PaasError && error.id === 'not_found')) throw error;
+    throw new ImageGoneError(
+      `The release command could not run: the image of v${release.version} is gone. Deploy again.`,
+    );
+  }
 }
 
 /**
