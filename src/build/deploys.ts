@@ -228,7 +228,7 @@ class Deploy implements RunningDeploy {
   }
 
   async #fail(error: unknown, output: BuildOutput | undefined): Promise<DeployOutcome> {
-    const { db, log } = this.#options;
+    const { log } = this.#options;
     const isCanceled = this.#cancel.signal.aborted;
     const { message, hint } = explain(isCanceled ? this.#cancel.signal.reason : error);
     if (!(error instanceof PaasError))
@@ -236,11 +236,21 @@ class Deploy implements RunningDeploy {
     const lines = [message, ...(hint === undefined ? [] : [hint])].join('\n').split('\n');
     const text = `\n${lines.map((line) => ` !     ${line}\n`).join('')}`;
     await output?.write(text).catch(() => undefined);
-    const status = isCanceled ? 'canceled' : 'failed';
-    const build = findBuild(db, this.#request.app, this.buildId);
-    // Once released, the build stays a success, whatever becomes of the rollout.
-    if (build.finishedAt === undefined) finishBuild(db, { id: this.buildId, status, error: message });
+    this.#recordFailure(isCanceled ? 'canceled' : 'failed', message);
     return isCanceled ? { kind: 'canceled' } : { kind: 'failed', message };
+  }
+
+  #recordFailure(status: 'canceled' | 'failed', message: string): void {
+    const { db, log } = this.#options;
+    try {
+      const build = findBuild(db, this.#request.app, this.buildId);
+      // Once released, the build stays a success, whatever becomes of the rollout.
+      if (build.finishedAt === undefined) finishBuild(db, { id: this.buildId, status, error: message });
+    } catch (error) {
+      // The builds of a destroyed app are gone with it.
+      if (error instanceof PaasError && error.id === 'not_found') return;
+      log.error({ err: error, build: this.buildId }, 'the end of a build was not recorded');
+    }
   }
 }
 
