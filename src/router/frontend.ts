@@ -90,6 +90,8 @@ function identityHeaders(): string[] {
     "  http-request set-var(txn.request_id) req.fhdr(x-request-id) if { req.fhdr_cnt(x-request-id) eq 1 } { req.fhdr(x-request-id) -m reg '^[A-Za-z0-9-]{20,200}$' }",
     '  http-request set-var(txn.request_id) uuid() unless { var(txn.request_id) -m found }',
     '  http-request del-header x-forwarded- -m beg',
+    // Many app servers (CGI, WSGI, Rack) take "_" for "-" in a header's name.
+    "  http-request del-header '^x[-_](forwarded|real[-_]ip$|request[-_](id|start)$)' -m reg if { req.hdr_names -m sub _ }",
     '  http-request del-header forwarded',
     '  http-request del-header x-real-ip',
     // https://httpoxy.org

@@ -135,6 +135,22 @@ describe('headers that the app sees', () => {
       expect(headers).not.toHaveProperty(name);
   });
 
+  test('have no second spelling with underscores', async () => {
+    const given = [
+      'X-Forwarded_For',
+      'x_forwarded_proto',
+      'X_Forwarded-Host',
+      'X_Real_IP',
+      'X-Request_Start',
+    ];
+    const reply = await get(router.port, 'a.test', {
+      headers: { ...Object.fromEntries(given.map((name) => [name, '9'])), x_other: 'kept' },
+    });
+    const { headers } = JSON.parse(reply.body);
+    expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', x_other: 'kept' });
+    for (const name of given) expect(headers).not.toHaveProperty([name.toLowerCase()]);
+  });
+
   test('keep a valid request id', async () => {
     const id = randomUUID();
     const reply = await get(router.port, 'a.test', { headers: { 'x-request-id': id } });
