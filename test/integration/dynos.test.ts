@@ -118,7 +118,7 @@ describe('dynos', () => {
     });
     expect(text.split('heroku[web.1]: Process exited with status 3')).toHaveLength(3);
     expect(text).toContain('heroku[web.1]: State changed from starting to crashed');
-    expect(await containersOf(app.id)).toEqual([]);
+    await eventually('its container is gone', async () => (await containersOf(app.id)).length === 0);
   });
 
   it('runs the release phase before any traffic; a failed one leaves the old release running', async () => {
