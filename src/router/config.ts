@@ -50,7 +50,7 @@ export interface RenderedRouter {
 }
 
 /** Options of each app server, on its configuration line and in `add server`. */
-export const SERVER_OPTIONS = 'maxconn 1000 pool-purge-delay 2s';
+export const SERVER_OPTIONS = 'maxconn 1000 pool-max-conn 1000 pool-purge-delay 2s';
 
 const BOOT_QUEUE_SCRIPT = 'boot-queue.lua';
 /** Seconds that a request waits for a dyno to boot, and requests of one app that may wait at once. */
