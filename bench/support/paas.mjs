@@ -114,6 +114,14 @@ async function start(paas) {
     GIT_TERMINAL_PROMPT: '0',
   };
   await startDaemon(paas);
+  await until('the router serves the platform', async () => {
+    const { status } = await get({
+      port: paas.httpPort,
+      host: `localhost:${paas.httpPort}`,
+      path: '/healthz',
+    });
+    return status === 200;
+  });
 }
 
 /** Starts paasd; resolves when the API answers through the router. */
