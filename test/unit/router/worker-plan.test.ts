@@ -46,7 +46,10 @@ test.each<[string, WorkerServer[], WantedServer[], string[], string[]]>([
     'a new server',
     [],
     [wish('x')],
-    ['add server app-a/x 10.0.0.1:5000 maxconn 1000 pool-max-conn 1000 pool-purge-delay 2s', 'set server app-a/x state ready'],
+    [
+      'add server app-a/x 10.0.0.1:5000 maxconn 1000 pool-max-conn 1000 pool-purge-delay 2s',
+      'set server app-a/x state ready',
+    ],
     [],
   ],
   ['a server drains', [there('x')], [wish('x', 'draining')], ['set server app-a/x state drain'], []],
