@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import type { Engine } from '../engine/engine.js';
 import { PaasError, quoteValue } from '../errors.js';
 import type { App } from '../platform/apps.js';
+import type { OnStep } from '../platform/deploy-steps.js';
 import { type BuildpackSettings, runBuildpacks } from './buildpacks.js';
 import { buildDockerfile } from './dockerfile.js';
 import { assembleImage, formatSize, imageTag } from './image.js';
@@ -42,6 +43,7 @@ interface BuildRequest {
   readonly signal: AbortSignal;
   /** Removes a container while the deploy goes on: deleting a build's files takes as long as making them did. */
   readonly discard: (containerId: string) => void;
+  readonly onStep?: OnStep | undefined;
 }
 
 /** Yields the output; throws PaasError with the reason when there is no image in the end. */
@@ -56,6 +58,7 @@ export async function* buildSlug(request: BuildRequest): AsyncGenerator<string, 
     worker: settings.archiveWorker,
     signal,
   });
+  request.onStep?.('source-unpacked');
   const procfile = await readSourceFile(directory, 'Procfile');
   // Read by nobody here, but later by others: what is no regular file is refused at the door.
   for (const name of ['app.json', '.buildpacks']) await readSourceFile(directory, name);

@@ -12,6 +12,7 @@ import type { Logger } from '../log.js';
 import type { Account } from '../platform/accounts.js';
 import type { App } from '../platform/apps.js';
 import { createBuild, findBuild, finishBuild, startBuild } from '../platform/builds.js';
+import type { OnStep } from '../platform/deploy-steps.js';
 import { createDeployRelease, getLatestConfig, type Release } from '../platform/releases.js';
 import { type BuildSettings, buildSlug } from './build.js';
 import { BuildOutput, outputPath, readKeptOutput } from './output.js';
@@ -72,6 +73,7 @@ export interface DeployOptions {
     readonly rollout: (release: Release, signal: AbortSignal) => AsyncGenerator<string, RolloutOutcome>;
     readonly appUrl: (app: App) => string;
   };
+  readonly onStep?: OnStep | undefined;
 }
 
 /** The deploys of this daemon. Its two directories must exist. */
@@ -113,6 +115,7 @@ class Deploy implements RunningDeploy {
     const { source, app, by } = request;
     const commit = source.kind === 'git' ? source.commit : undefined;
     this.buildId = createBuild(options.db, { app, by, sourceKind: source.kind, commit }).id;
+    options.onStep?.('build-queued');
     this.#path = outputPath(options.directories.builds, this.buildId);
     const onLine = (text: string) =>
       options.writeLog({ appId: app.id, source: 'app', process: 'build', text });
@@ -164,6 +167,7 @@ class Deploy implements RunningDeploy {
     const { db, engine, settings, timing, directories } = this.#options;
     const { app, by, source } = this.#request;
     startBuild(db, this.buildId);
+    this.#options.onStep?.('build-started');
     const config = getLatestConfig(db, app.id);
     output.hide(config);
     const directory = join(directories.tmp, `build-${this.buildId}`);
@@ -177,9 +181,11 @@ class Deploy implements RunningDeploy {
         config,
         directory,
         discard: (containerId) => this.#discard(containerId),
+        onStep: this.#options.onStep,
         signal: AbortSignal.any([this.#cancel.signal, timeLimit(timing.timeoutMs)]),
       });
       const built = await writeAll(steps, output);
+      this.#options.onStep?.('image-committed');
       this.#cancel.signal.throwIfAborted();
       const release = createDeployRelease(db, {
         app,
@@ -191,6 +197,7 @@ class Deploy implements RunningDeploy {
         buildpacks: built.buildpacks,
         description: this.#request.description ?? describe(source, this.buildId),
       });
+      this.#options.onStep?.('release-written');
       finishBuild(db, { id: this.buildId, status: 'succeeded', releaseId: release.id });
       return release;
     } finally {
@@ -210,6 +217,7 @@ class Deploy implements RunningDeploy {
     const { rollout, appUrl } = this.#options.release;
     await output.write(`-----> Launching...\n       Released v${release.version}\n`);
     const outcome = await writeAll(rollout(release, this.#cancel.signal), output);
+    this.#options.onStep?.('rollout-ended');
     if (outcome.kind === 'release-phase-failed') {
       const message = `The release command failed with exit code ${outcome.exitCode}; v${release.version} does not go live.`;
       await output.write(`\n !     ${message}\n`);

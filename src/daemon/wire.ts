@@ -18,6 +18,7 @@ import { type GitPlace, removeRepository } from '../git/repository.js';
 import type { Logger } from '../log.js';
 import { createLogClient, type LogClient } from '../logs/client.js';
 import { onChange } from '../platform/changes.js';
+import type { OnStep } from '../platform/deploy-steps.js';
 import { createRouter, type Router } from '../router/router.js';
 import { appUrl, type Config, type DataPaths, platformUrl } from './config.js';
 import { ensureCollector } from './ensure-collector.js';
@@ -42,6 +43,7 @@ export interface DaemonOptions {
   readonly now: () => number;
   readonly random: () => number;
   readonly newId: () => string;
+  readonly onStep: OnStep | undefined;
 }
 
 const API_ADDRESS = '127.0.0.1';
@@ -87,6 +89,7 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
     socketPath: paths.hookSocket,
     nodePath: process.execPath,
     log: log.child({ part: 'git' }),
+    onStep: options.onStep,
   });
   const server = await wireServer(options, { db, logs, deploys, pushes, dynos });
   const clearing = clearDestroyedApps({ db, engine, logs, place, instance: identity.instance, log });
@@ -173,7 +176,7 @@ function wireRouter({ config, paths, log }: DaemonOptions, signal: AbortSignal):
 }
 
 function wireDynos(
-  { config, identity, log, random }: DaemonOptions,
+  { config, identity, log, random, onStep }: DaemonOptions,
   parts: Pick<Parts, 'db' | 'engine' | 'logs' | 'router'> & { network: string; signal: AbortSignal },
 ): Dynos {
   const { network, ...others } = parts;
@@ -181,6 +184,7 @@ function wireDynos(
     ...others,
     log: log.child({ part: 'dynos' }),
     random,
+    onStep,
     settings: {
       instance: identity.instance,
       network,
@@ -194,7 +198,7 @@ function wireDynos(
 }
 
 function wireDeploys(
-  { config, paths, identity, log }: DaemonOptions,
+  { config, paths, identity, log, onStep }: DaemonOptions,
   parts: Pick<Parts, 'db' | 'engine' | 'logs' | 'dynos'> & { network: string },
 ): Deploys {
   const { db, engine, logs, dynos, network } = parts;
@@ -219,6 +223,7 @@ function wireDeploys(
     directories: { builds: paths.builds, tmp: paths.temporary },
     writeLog: (line) => logs.write([line]),
     release: { rollout: dynos.rollout, appUrl: (app) => `${appUrl(config, app.name)}/` },
+    onStep,
   });
 }
 

@@ -8,6 +8,7 @@ import type { Logger } from '../log.js';
 import type { LogClient } from '../logs/client.js';
 import type { App } from '../platform/apps.js';
 import { onChange } from '../platform/changes.js';
+import type { OnStep } from '../platform/deploy-steps.js';
 import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
 import { currentRelease, type Release, releaseIdOf } from '../platform/releases.js';
@@ -46,6 +47,7 @@ export interface DynosOptions {
   readonly settings: DynoSettings;
   /** Random number in [0, 1). */
   readonly random: () => number;
+  readonly onStep?: OnStep | undefined;
 }
 
 export interface DynoSettings {
@@ -75,7 +77,7 @@ export function createDynos(options: DynosOptions): Dynos {
   const newRunNumber = () => 1000 + Math.floor(random() * 9000);
   const dynoLog = createDynoLog({ logs: options.logs, log });
   const addresses = createAddresses(settings.subnet);
-  const shared = { db, engine, dynoLog, log, settings, newSuffix };
+  const shared = { db, engine, dynoLog, log, settings, newSuffix, onStep: options.onStep };
   const releasePhases = createReleasePhases({ ...shared, newRunNumber, signal, onEnd: wakeup.wake });
   const reconciler = createReconciler({
     db,

@@ -139,6 +139,7 @@ class Loop implements Reconciler {
     }
     this.#endStrangers(new Set<string>(apps.map((app) => app.id)), containers, signal);
     await this.#deps.router.apply({ platform: this.#deps.settings.platform, apps: routes });
+    this.#deps.start.onStep?.('router-told');
     return looks.length === 0 ? undefined : Math.min(...looks);
   }
 
@@ -275,6 +276,7 @@ class Loop implements Reconciler {
       router,
       lives,
       dynoLog: start.dynoLog,
+      onStep: start.onStep,
       routed: (signal: AbortSignal) => this.nextPass(signal),
     };
   }

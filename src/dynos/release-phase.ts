@@ -9,6 +9,7 @@ import { PaasError } from '../errors.js';
 import type { ReleaseId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { getApp } from '../platform/apps.js';
+import type { OnStep } from '../platform/deploy-steps.js';
 import { getReleaseConfig, type Release, setReleaseStatus } from '../platform/releases.js';
 import { DEFAULT_SIZE, parseSize } from '../platform/sizes.js';
 import type { DynoLog } from './dyno-log.js';
@@ -44,6 +45,7 @@ export interface ReleasePhaseDeps {
   readonly signal: AbortSignal;
   /** Called when a phase has ended. */
   readonly onEnd: () => void;
+  readonly onStep?: OnStep | undefined;
 }
 
 // Heroku's limit (devcenter "release phase"): one hour.
@@ -69,6 +71,7 @@ export function createReleasePhases(deps: ReleasePhaseDeps): ReleasePhases {
       rememberExitCode(release.id, exitCode);
       const status = exitCode === 0 ? 'succeeded' : 'failed';
       setReleaseStatus(deps.db, { releaseId: release.id, status, output: transcript.text() });
+      deps.onStep?.('release-phase-recorded');
     } catch (error) {
       await breakOff(release, error, transcript);
     } finally {
@@ -130,7 +133,11 @@ async function runToEnd(
   const containerId = adopted ? existing.id : await createPhase(deps, release);
   const name = `release.${adopted ? existing.labels[LABEL.number] : (await labelsOf(deps, containerId))[LABEL.number]}`;
   const copying = await copyOutput(deps, containerId, transcript);
-  if (!adopted) await deps.engine.startContainer(containerId);
+  if (!adopted) {
+    deps.onStep?.('release-phase-created');
+    await deps.engine.startContainer(containerId);
+    deps.onStep?.('release-phase-started');
+  }
   const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(TIME_LIMIT_MS)]);
   let exitCode: number;
   try {
@@ -141,6 +148,7 @@ async function runToEnd(
     exitCode = 137;
   }
   await copying.ended;
+  deps.onStep?.('release-phase-ended');
   deps.dynoLog.platform(release.appId, name, `Process exited with status ${exitCode}`);
   if (exitCode === 0) deps.dynoLog.platform(release.appId, name, 'State changed from up to complete');
   else deps.dynoLog.platform(release.appId, name, `Release command failed: v${release.version} does not run`);

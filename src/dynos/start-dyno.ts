@@ -8,6 +8,7 @@ import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import type { App } from '../platform/apps.js';
 import { getApp } from '../platform/apps.js';
+import type { OnStep } from '../platform/deploy-steps.js';
 import { recordCrash } from '../platform/dyno-wishes.js';
 import { findRelease, getReleaseConfig } from '../platform/releases.js';
 import type { Addresses } from './addresses.js';
@@ -34,6 +35,7 @@ export interface StartDynoDeps {
   };
   /** Makes a name unique: 12 hex digits. */
   readonly newSuffix: () => string;
+  readonly onStep?: OnStep | undefined;
 }
 
 /** Starts a container for the slot and waits until it is up or has failed; what happened is in the app's log. */
@@ -47,7 +49,9 @@ export async function startDyno(
   let containerId: string | undefined;
   try {
     containerId = await createDyno(deps, { app, slot, usedAddresses: options.usedAddresses });
+    deps.onStep?.('dyno-created');
     await deps.engine.startContainer(containerId);
+    deps.onStep?.('dyno-started');
   } catch (error) {
     await giveUp(deps, slot, { containerId, error });
     return;
@@ -63,7 +67,7 @@ interface CheckEngine {
 
 /** Waits for the check of a started container, and says in the app's log how it went. */
 export async function awaitDynoUp(
-  deps: Pick<StartDynoDeps, 'db' | 'dynoLog' | 'lives' | 'log' | 'settings'> & CheckEngine,
+  deps: Pick<StartDynoDeps, 'db' | 'dynoLog' | 'lives' | 'log' | 'settings' | 'onStep'> & CheckEngine,
   dyno: {
     appId: AppId;
     type: string;
@@ -93,7 +97,9 @@ export async function awaitDynoUp(
       throw forgotten(deps, containerId, error);
     }
   }
+  deps.onStep?.('dyno-healthy');
   if (deps.lives.enter(containerId, 'up')) {
+    deps.onStep?.('dyno-up');
     deps.dynoLog.platform(dyno.appId, dynoName(dyno), 'State changed from starting to up');
   }
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
 import type { Engine } from '../engine/engine.js';
 import { getApp } from '../platform/apps.js';
+import type { OnStep } from '../platform/deploy-steps.js';
 import { clearCrashes, recordCrash } from '../platform/dyno-wishes.js';
 import type { Router } from '../router/router.js';
 import { PROVEN_AFTER_MS } from './crash-backoff.js';
@@ -20,6 +21,7 @@ export interface StopDynoDeps {
   readonly lives: Lives;
   /** Resolves once the router has been told of the present phases. */
   readonly routed: (signal: AbortSignal) => Promise<void>;
+  readonly onStep?: OnStep | undefined;
 }
 
 const GRACE_MS = 30_000;
@@ -32,11 +34,14 @@ export async function stopDyno(
   options: { why: StopReason; wasUp: boolean; signal: AbortSignal },
 ): Promise<void> {
   const name = dynoName(container);
+  deps.onStep?.('old-draining');
   if (container.type === 'web' && options.wasUp) await drain(deps, container, options.signal);
+  deps.onStep?.('old-drained');
   options.signal.throwIfAborted();
   deps.dynoLog.platform(container.appId, name, 'Stopping all processes with SIGTERM');
   const startedAt = performance.now();
   await deps.engine.stopContainer(container.containerId, { graceMs: GRACE_MS });
+  deps.onStep?.('old-stopped');
   const { exitCode } = await deps.engine.inspectContainer(container.containerId);
   if (exitCode === 137 && performance.now() - startedAt >= GRACE_MS * 0.95) {
     const seconds = GRACE_MS / 1000;
@@ -52,6 +57,7 @@ export async function stopDyno(
     deps.dynoLog.platform(container.appId, name, 'State changed from up to down');
   }
   await deps.engine.removeContainer(container.containerId);
+  deps.onStep?.('old-removed');
   deps.lives.forget(container.containerId);
 }
 

@@ -9,6 +9,7 @@ import type { BuildId } from '../ids.js';
 import type { Logger } from '../log.js';
 import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
+import type { OnStep } from '../platform/deploy-steps.js';
 import { listReleases } from '../platform/releases.js';
 import { createTextCleaner } from './clean-text.js';
 import { createHookSocket, type Hook } from './hook-socket.js';
@@ -56,6 +57,7 @@ export interface PushDeps {
   /** The node program that runs the hook. */
   readonly nodePath: string;
   readonly log: Logger;
+  readonly onStep?: OnStep | undefined;
 }
 
 const ACCESS_CHECK_MS = 4000;
@@ -85,6 +87,7 @@ export function createPushes(deps: PushDeps): Pushes {
       if (!push.gone.signal.aborted) await hook.say(lines(failureLines(error, deps.log)));
       return false;
     });
+    if (isAccepted) deps.onStep?.('push-accepted');
     await hook.exit(isAccepted ? 0 : 1);
   }
 
@@ -107,16 +110,19 @@ export function createPushes(deps: PushDeps): Pushes {
         if (!hasAccess(deps.db, push)) onLost();
       }, ACCESS_CHECK_MS);
       watch.unref();
+      deps.onStep?.('push-received');
       return {
         env: hookEnv(deps, id),
         hasDeployed: () => push.deployedRef !== undefined || hasRelease(deps.db, push),
         abandon: () => gone.abort(new Error('the client has gone')),
         async end() {
+          if (push.deployedRef !== undefined) deps.onStep?.('branch-moved');
           clearInterval(watch);
           open.delete(id);
           gone.abort(new Error('the push has ended'));
           const isLast = ![...open.values()].some((other) => other.repository === repository);
           await settle(deps.place, push, isLast).finally(push.endTurn);
+          if (push.deployedRef !== undefined) deps.onStep?.('push-settled');
         },
       };
     },
@@ -152,6 +158,7 @@ async function decide(
     return verdict.kind === 'keep';
   }
   const { ref, oldId, newId } = verdict.update;
+  deps.onStep?.('refs-received');
   if (turns.ahead(push.app.id) > 0) {
     await say('-----> Waiting: another push to this app is being deployed\n');
   }

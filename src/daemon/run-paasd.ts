@@ -1,0 +1,62 @@
+// paasd from start to end: settings, the data directory's lock, the wired parts, signals.
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createLogger, type Logger } from '../log.js';
+import type { OnStep } from '../platform/deploy-steps.js';
+import { loadConfig, platformUrl, prepareDataDir, readIdentity } from './config.js';
+import { takeSocket } from './process-lock.js';
+import { VERSION } from './version.js';
+import { type Daemon, wireDaemon } from './wire.js';
+
+const STOP_LIMIT_MS = 10_000;
+
+/** Runs until a signal or a failure ends it; sets the exit code. `onStep` is for tests. */
+export async function runPaasd(options: { onStep?: OnStep } = {}): Promise<void> {
+  await main(options.onStep).catch((error: unknown) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`paasd: ${text}\n`);
+    process.exitCode = 1;
+  });
+}
+
+async function main(onStep: OnStep | undefined): Promise<void> {
+  const config = loadConfig(process.env);
+  const log = createLogger({ level: config.logLevel, isTty: process.stdout.isTTY, name: 'paasd' });
+  const paths = prepareDataDir(config.dataDir);
+  using _lock = await takeSocket({ socketPath: paths.hookSocket, pidPath: paths.daemonPid });
+  const asked = signalled();
+  const daemon = await wireDaemon({
+    config,
+    paths,
+    identity: readIdentity(config.dataDir, { bytes: randomBytes }),
+    env: process.env,
+    log,
+    now: Date.now,
+    random: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
+    newId: randomUUID,
+    onStep,
+  });
+  try {
+    await Promise.race([daemon.start(), asked]);
+    log.info({ version: VERSION, url: platformUrl(config) }, 'ready');
+    log.info({ signal: await Promise.race([asked, daemon.failed]) }, 'stopping');
+  } finally {
+    await stopInTime(daemon, log);
+  }
+}
+
+/** Resolves with the name of the first signal that asks for the end. */
+function signalled(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
+  });
+}
+
+async function stopInTime(daemon: Daemon, log: Logger): Promise<void> {
+  // What has not ended by then is cut off: a restart finds it and finishes it.
+  setTimeout(() => {
+    log.warn('not everything ended in time; leaving');
+    process.kill(process.pid, 'SIGKILL');
+  }, STOP_LIMIT_MS).unref();
+  await daemon.stop();
+}
