@@ -4,6 +4,7 @@
 import { LABEL } from '../engine/container-spec.js';
 import type { Container } from '../engine/engine.js';
 import type { AppId, ReleaseId } from '../ids.js';
+import type { Evidence, IncidentKind } from '../platform/incidents.js';
 
 /** A dyno as users see it. */
 export interface Dyno {
@@ -37,6 +38,14 @@ export type Phase =
   /** Being drained and stopped. */
   | 'stopping';
 
+/** Why a container that runs must end as if it had crashed: a failed check, too much disk. */
+export interface Verdict {
+  readonly kind: IncidentKind;
+  /** One sentence, as the app's log and its incidents say it. */
+  readonly reason: string;
+  readonly evidence?: Evidence;
+}
+
 /** A container of the formation as the loop sees it. */
 export interface DynoContainer {
   readonly containerId: string;
@@ -49,6 +58,7 @@ export interface DynoContainer {
   readonly startedFor: number;
   readonly isRunning: boolean;
   readonly phase: Phase;
+  readonly verdict?: Verdict | undefined;
   readonly ip: string | undefined;
 }
 

@@ -4,7 +4,7 @@
 // A pass works on a list that the engine made some time ago. What began or ended since then is kept in mind until the
 // next list, so that no dyno is started twice and none is stopped that is gone.
 
-import type { Phase } from './dyno.js';
+import type { Phase, Verdict } from './dyno.js';
 
 export interface Life {
   readonly phase: Phase;
@@ -12,6 +12,8 @@ export interface Life {
   readonly since: number;
   /** Aborts when the container's check no longer matters: it ended, or is being stopped. */
   readonly checking: AbortController;
+  /** Set when it runs and must not go on. */
+  readonly verdict?: Verdict;
 }
 
 /** The lives of this install's dyno containers, by container id. */
@@ -19,6 +21,8 @@ export interface Lives {
   get(containerId: string): Life | undefined;
   /** Enters a phase, now or at `since`. A container that is being stopped stays so: returns false then. */
   enter(containerId: string, phase: Phase, since?: number): boolean;
+  /** The next pass ends this container as a crash. Returns false when it is being stopped or gone anyway. */
+  condemn(containerId: string, verdict: Verdict): boolean;
   /** The container has been removed. */
   forget(containerId: string): void;
   /** Slots whose container is being created, or was after the list of this pass was asked for; by slot key. */
@@ -51,7 +55,13 @@ export function createLives(now: () => number): Lives {
       if (before?.phase === 'stopping' || gone.has(containerId)) return false;
       if (phase === 'stopping') before?.checking.abort();
       const checking = before?.checking ?? new AbortController();
-      lives.set(containerId, { phase, since, checking });
+      lives.set(containerId, { ...before, phase, since, checking });
+      return true;
+    },
+    condemn(containerId, verdict) {
+      const life = lives.get(containerId);
+      if (life === undefined || life.phase === 'stopping' || life.verdict !== undefined) return false;
+      lives.set(containerId, { ...life, verdict });
       return true;
     },
     forget,

@@ -4,7 +4,7 @@ import type { AppId } from '../ids.js';
 import type { DynoCrashes, DynoWish } from '../platform/dyno-wishes.js';
 import type { FormationEntry } from '../platform/formation.js';
 import { crashDelayMs } from './crash-backoff.js';
-import type { DynoContainer } from './dyno.js';
+import type { DynoContainer, Verdict } from './dyno.js';
 
 /** One thing to do; all actions of a plan can be carried out at the same time. */
 export type Action =
@@ -12,6 +12,13 @@ export type Action =
   | { readonly kind: 'start'; readonly slot: Slot }
   /** Take requests away from a container, stop and remove it. */
   | { readonly kind: 'stop'; readonly container: DynoContainer; readonly why: StopReason }
+  /** End a container that must not go on, and count that as a crash. */
+  | {
+      readonly kind: 'condemn';
+      readonly container: DynoContainer;
+      readonly verdict: Verdict;
+      readonly isCurrent: boolean;
+    }
   /** A container ended by itself: say so, count it, remove it. */
   | { readonly kind: 'bury'; readonly container: DynoContainer; readonly isCurrent: boolean };
 
@@ -56,17 +63,22 @@ export function planApp(state: AppState): Plan {
   const waits: number[] = [];
   const live = state.containers.filter((container) => container.isRunning);
   for (const container of state.containers) {
-    if (container.isRunning || container.phase === 'stopping') continue;
-    actions.push({ kind: 'bury', container, isCurrent: container.releaseVersion === state.releaseVersion });
+    if (container.phase === 'stopping') continue;
+    const isCurrent = container.releaseVersion === state.releaseVersion;
+    if (!container.isRunning) actions.push({ kind: 'bury', container, isCurrent });
+    else if (container.verdict !== undefined) {
+      actions.push({ kind: 'condemn', container, verdict: container.verdict, isCurrent });
+    }
   }
   const slots = wantedSlots(state);
   const wanted = new Set(slots.map(placeKey));
   for (const container of live) {
-    if (container.phase === 'stopping' || wanted.has(placeKey(container))) continue;
+    if (!isActive(container) || wanted.has(placeKey(container))) continue;
     actions.push({ kind: 'stop', container, why: stopReason(state, container) });
   }
   const webIsUp = slots.every(
-    (slot) => slot.type !== 'web' || live.some((c) => fits(c, slot, state) && c.phase === 'up'),
+    (slot) =>
+      slot.type !== 'web' || live.some((c) => isActive(c) && fits(c, slot, state) && c.phase === 'up'),
   );
   for (const slot of slots) {
     const here = live.filter((container) => placeKey(container) === placeKey(slot));
@@ -92,7 +104,7 @@ interface SlotPlan {
 
 function planSlot(plan: SlotPlan): void {
   const { slot, here, state } = plan;
-  const active = here.filter((container) => container.phase !== 'stopping');
+  const active = here.filter(isActive);
   const right = active.filter((container) => fits(container, slot, state));
   const best = right.find((container) => container.phase === 'up') ?? right[0];
   stopOthers(plan, active, best);
@@ -119,10 +131,19 @@ function stopOthers(plan: SlotPlan, active: readonly DynoContainer[], best: Dyno
 function mayStart({ slot, here, state }: SlotPlan): boolean {
   if (state.starting.has(slotKey(slot))) return false;
   // Its crash must be counted before it is tried again.
-  if (state.containers.some((container) => !container.isRunning && fits(container, slot, state)))
+  if (state.containers.some((container) => hasCrashed(container) && fits(container, slot, state)))
     return false;
   // Not web: the place must be empty before its next process starts.
   return slot.type === 'web' || here.length === 0;
+}
+
+/** Whether it goes on unless the plan ends it. */
+function isActive(container: DynoContainer): boolean {
+  return container.phase !== 'stopping' && container.verdict === undefined;
+}
+
+function hasCrashed(container: DynoContainer): boolean {
+  return !container.isRunning || (container.verdict !== undefined && container.phase !== 'stopping');
 }
 
 function wantedSlots(state: AppState): Slot[] {

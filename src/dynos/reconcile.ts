@@ -15,7 +15,7 @@ import { getFormation } from '../platform/formation.js';
 import { currentRelease, pendingReleases } from '../platform/releases.js';
 import type { Router } from '../router/router.js';
 import type { RoutedApp, RouterState } from '../router/router-state.js';
-import { type DynoContainer, readDynoContainer } from './dyno.js';
+import { type DynoContainer, readDynoContainer, type Verdict } from './dyno.js';
 import { isHealthy } from './health.js';
 import type { Lives } from './lives.js';
 import { type Action, type AppState, planApp, type Slot, type StopReason, slotKey } from './plan.js';
@@ -23,7 +23,7 @@ import type { ReleasePhases } from './release-phase.js';
 import { routeApp, WEB_PORT } from './routing.js';
 import { createSemaphore, type Semaphore } from './semaphore.js';
 import { awaitDynoUp, type StartDynoDeps, startDyno } from './start-dyno.js';
-import { buryDyno, stopDyno } from './stop-dyno.js';
+import { buryDyno, endCondemned, stopDyno } from './stop-dyno.js';
 import type { Wakeup } from './wakeup.js';
 
 export interface ReconcileDeps {
@@ -165,8 +165,10 @@ class Loop implements Reconciler {
     this.#usedAddresses = new Set();
     for (const container of containers) {
       if (container.ip !== undefined) this.#usedAddresses.add(container.ip);
-      const dyno = readDynoContainer(container, this.#deps.lives.get(container.id)?.phase ?? 'starting');
-      if (dyno === undefined || this.#deps.lives.isGone(container.id)) continue;
+      const life = this.#deps.lives.get(container.id);
+      const read = readDynoContainer(container, life?.phase ?? 'starting');
+      if (read === undefined || this.#deps.lives.isGone(container.id)) continue;
+      const dyno = { ...read, verdict: life?.verdict };
       const group = this.#byApp.get(dyno.appId);
       if (group === undefined) this.#byApp.set(dyno.appId, [dyno]);
       else group.push(dyno);
@@ -211,6 +213,9 @@ class Loop implements Reconciler {
       case 'stop':
         this.#stop(action.container, action.why, signal);
         break;
+      case 'condemn':
+        this.#condemn(action.container, action, signal);
+        break;
       case 'bury':
         this.#bury(action.container, action.isCurrent);
         break;
@@ -231,6 +236,16 @@ class Loop implements Reconciler {
     if (!lives.enter(container.containerId, 'stopping')) return;
     const buried = buryDyno(this.#stopDeps(), container, { isCurrent, wasUp });
     this.#inBackground('bury', this.#retryable(buried, container));
+  }
+
+  #condemn(
+    container: DynoContainer,
+    options: { verdict: Verdict; isCurrent: boolean },
+    signal: AbortSignal,
+  ): void {
+    if (!this.#deps.lives.enter(container.containerId, 'stopping')) return;
+    const ended = endCondemned(this.#stopDeps(), container, { ...options, signal });
+    this.#inBackground('condemn', this.#retryable(ended, container));
   }
 
   #stop(container: DynoContainer, why: StopReason, signal: AbortSignal): void {

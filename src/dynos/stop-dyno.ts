@@ -6,9 +6,10 @@ import type { Engine } from '../engine/engine.js';
 import { getApp } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import { clearCrashes, recordCrash } from '../platform/dyno-wishes.js';
+import { recordIncident } from '../platform/incidents.js';
 import type { Router } from '../router/router.js';
 import { PROVEN_AFTER_MS } from './crash-backoff.js';
-import { type DynoContainer, dynoName, serverName } from './dyno.js';
+import { type DynoContainer, dynoName, serverName, type Verdict } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
 import type { Lives } from './lives.js';
 import type { StopReason } from './plan.js';
@@ -59,6 +60,34 @@ export async function stopDyno(
   await deps.engine.removeContainer(container.containerId);
   deps.onStep?.('old-removed');
   deps.lives.forget(container.containerId);
+}
+
+/**
+ * Ends a container that must not go on, as a crash: counted at once, so that the wait for its next try holds. What is
+ * under way on it is not waited for.
+ */
+export async function endCondemned(
+  deps: StopDynoDeps,
+  container: DynoContainer,
+  options: { verdict: Verdict; isCurrent: boolean; signal: AbortSignal },
+): Promise<void> {
+  const name = dynoName(container);
+  const { kind, reason, evidence } = options.verdict;
+  const { appId, releaseVersion } = container;
+  recordIncident(deps.db, { appId, dyno: name, releaseVersion, kind, message: reason, evidence });
+  if (options.isCurrent && getApp(deps.db, appId) !== undefined)
+    recordCrash(deps.db, { ...container, reason });
+  deps.dynoLog.platform(appId, name, reason);
+  deps.dynoLog.platform(appId, name, 'Stopping all processes with SIGTERM');
+  // A paused or hung process cannot end in order; it is removed by force then.
+  await deps.engine.stopContainer(container.containerId, { graceMs: GRACE_MS }).catch(() => undefined);
+  options.signal.throwIfAborted();
+  const details = await deps.engine.inspectContainer(container.containerId).catch(() => undefined);
+  await deps.engine.removeContainer(container.containerId);
+  deps.lives.forget(container.containerId);
+  const status = details?.state === 'exited' ? details.exitCode : 137;
+  deps.dynoLog.platform(appId, name, `Process exited with status ${status}`);
+  deps.dynoLog.platform(appId, name, 'State changed from up to crashed');
 }
 
 /** Says how a container ended that nobody stopped, counts the crash, removes it. */

@@ -57,6 +57,8 @@ function tell(action: Action): string {
       return `start ${action.slot.type}.${action.slot.number} v${action.slot.releaseVersion}`;
     case 'stop':
       return `stop ${action.container.type}.${action.container.number} v${action.container.releaseVersion} ${action.why}`;
+    case 'condemn':
+      return `condemn ${action.container.type}.${action.container.number} ${action.verdict.kind}`;
     case 'bury':
       return `bury ${action.container.type}.${action.container.number} v${action.container.releaseVersion}${action.isCurrent ? '' : ' old'}`;
   }
@@ -69,6 +71,8 @@ function actionsOf(input: AppState): string[] {
 const crash = (count: number, release = 2, lastAt = 100_000) => [
   { type: 'web', number: 1, releaseVersion: release, count, lastAt, reason: 'Process exited with status 1' },
 ];
+
+const verdict = { kind: 'check-failed', reason: 'Liveness check failed' } as const;
 
 describe('planApp', () => {
   const cases: [string, AppState, string[]][] = [
@@ -103,6 +107,24 @@ describe('planApp', () => {
       'stops the old web dyno once the new one is up',
       state({ web: 1 }, { containers: [container('web.1', 1, 'up'), container('web.1', 2, 'up')] }),
       ['stop web.1 v1 replaced'],
+    ],
+    [
+      'ends a condemned dyno before it starts another',
+      state({ web: 1 }, { containers: [container('web.1', 2, 'up', { verdict })] }),
+      ['condemn web.1 check-failed'],
+    ],
+    [
+      'starts the next web dyno while the condemned one ends',
+      state({ web: 1 }, { containers: [container('web.1', 2, 'stopping', { verdict })] }),
+      ['start web.1 v2'],
+    ],
+    [
+      'keeps the old web dyno when the new one is condemned',
+      state(
+        { web: 1 },
+        { containers: [container('web.1', 1, 'up'), container('web.1', 2, 'up', { verdict })] },
+      ),
+      ['condemn web.1 check-failed'],
     ],
     [
       'keeps old workers until every web dyno is up',
