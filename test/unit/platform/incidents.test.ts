@@ -6,7 +6,7 @@ import { addApp, openTestDatabase } from '../../support/test-database.js';
 describe('incidents', () => {
   it('are listed newest first, by dyno and by release', () => {
     using test = openTestDatabase();
-    const app = addApp(test.db);
+    const { app } = addApp(test.db);
     const crash = { appId: app.id, kind: 'crashed', releaseVersion: 2, message: 'crashed' } as const;
     recordIncident(test.db, { ...crash, dyno: 'web.1', evidence: { exitCode: 1, lines: ['a', 'b'] } });
     test.advance(1000);
@@ -21,7 +21,8 @@ describe('incidents', () => {
 
   it('are the newest 200 of an app, whatever others have', () => {
     using test = openTestDatabase();
-    const [loud, quiet] = [addApp(test.db, 'loud'), addApp(test.db, 'quiet')];
+    const { app: loud } = addApp(test.db, 'loud');
+    const { app: quiet } = addApp(test.db, 'quiet');
     recordIncident(test.db, { appId: quiet.id, kind: 'woke', message: 'kept' });
     for (let i = 1; i <= 250; i++) {
       recordIncident(test.db, { appId: loud.id, kind: 'crashed', message: `crash ${i}` });
