@@ -1,7 +1,5 @@
 // One build: source -> (buildpacks | Dockerfile | ready image) -> image and process types. Knows nothing of queues or releases.
 
-import { statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Engine } from '../engine/engine.js';
 import { PaasError, quoteValue } from '../errors.js';
 import type { App } from '../platform/apps.js';
@@ -18,8 +16,8 @@ export interface BuildSettings extends BuildpackSettings {
   readonly stackRunImage: string;
   readonly maxSourceBytes: number;
   readonly maxSlugBytes: number;
-  /** No build begins with less free space than this. */
-  readonly minFreeBytes: number;
+  /** Throws `storage_full` when no build may begin. */
+  readonly requireSpace: () => Promise<void>;
   /** Compiled archive-worker.js; undefined for the one beside this code. */
   readonly archiveWorker: string | undefined;
 }
@@ -49,8 +47,8 @@ interface BuildRequest {
 /** Yields the output; throws PaasError with the reason when there is no image in the end. */
 export async function* buildSlug(request: BuildRequest): AsyncGenerator<string, Built> {
   const { source, app, settings, signal, directory } = request;
+  await settings.requireSpace();
   if (source.kind === 'image') return yield* takeImage(request, source.reference);
-  await requireSpace(dirname(directory), settings.minFreeBytes);
   yield* unpackSource({
     source,
     directory,
@@ -175,14 +173,6 @@ export function isImageReference(text: string): boolean {
   // The engine would take these for the id of any image that it has, also of another app.
   const isBareId = /^(sha256:)?[0-9a-f]{12,64}$/.test(text);
   return text.length <= 300 && !text.includes('\n') && !isBareId && new RegExp(pattern).test(text);
-}
-
-async function requireSpace(directory: string, minFreeBytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(directory);
-  if (bavail * bsize >= minFreeBytes) return;
-  throw new PaasError('storage_full', 'The server is low on disk space, so no build begins.', {
-    hint: 'Free some space on the server and deploy again.',
-  });
 }
 
 /** Container names of a build are told apart by what they are for. */

@@ -96,11 +96,13 @@ export interface DataPaths {
   readonly hookSocket: string;
   readonly daemonPid: string;
   readonly temporary: string;
+  readonly backups: string;
+  readonly ballast: string;
 }
 
 /** Makes the folders (mode 0700) where they are missing, and names what is in them. */
 export function prepareDataDir(dataDir: string): DataPaths {
-  for (const folder of ['', 'repositories', 'builds', 'uploads', 'haproxy', 'run', 'tmp', 'log']) {
+  for (const folder of ['', 'repositories', 'builds', 'uploads', 'haproxy', 'run', 'tmp', 'log', 'backups']) {
     mkdirSync(join(dataDir, folder), { recursive: true, mode: 0o700 });
   }
   return {
@@ -116,6 +118,8 @@ export function prepareDataDir(dataDir: string): DataPaths {
     hookSocket: join(dataDir, 'run/hook.sock'),
     daemonPid: join(dataDir, 'run/paasd.pid'),
     temporary: join(dataDir, 'tmp'),
+    backups: join(dataDir, 'backups'),
+    ballast: join(dataDir, 'ballast'),
   };
 }
 
@@ -150,7 +154,8 @@ function portSuffix({ httpPort }: { httpPort: number }): string {
   return httpPort === 80 ? '' : `:${httpPort}`;
 }
 
-function readInteger(env: Environment, name: string, fallback: number): number {
+/** A whole number above 0. */
+export function readInteger(env: Environment, name: string, fallback: number): number {
   const text = env[name];
   if (text === undefined || text === '') return fallback;
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`${name} must be a whole number above 0, not ${text}`);
@@ -163,7 +168,8 @@ function readPort(env: Environment, name: string, fallback: number): number {
   return port;
 }
 
-function readBytes(env: Environment, name: string, fallback: string): number {
+/** A size such as `512m`. */
+export function readBytes(env: Environment, name: string, fallback: string): number {
   const match = /^([1-9]\d{0,8})([kmg]?)$/i.exec(env[name] || fallback);
   if (match === null) throw new Error(`${name} must be a size such as 512m or 2g, not ${env[name]}`);
   const factor = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[(match[2] ?? '').toLowerCase()] ?? 1;

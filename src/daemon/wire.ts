@@ -20,9 +20,12 @@ import { createLogClient, type LogClient } from '../logs/client.js';
 import { onChange } from '../platform/changes.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import { createRouter, type Router } from '../router/router.js';
+import { createDiskSpace, type DiskSpace } from '../upkeep/disk-space.js';
 import { appUrl, type Config, type DataPaths, platformUrl } from './config.js';
+import { loadDiskConfig } from './disk-config.js';
 import { ensureCollector } from './ensure-collector.js';
 import { VERSION } from './version.js';
+import { wireUpkeep } from './wire-upkeep.js';
 
 /** The running parts; `stop` ends them in the order that loses nothing. */
 export interface Daemon {
@@ -49,7 +52,6 @@ export interface DaemonOptions {
 const API_ADDRESS = '127.0.0.1';
 const MAX_CONNECTIONS = 10_000;
 const MAX_SLUG_BYTES = 1024 ** 3;
-const MIN_FREE_BYTES = 2 * 1024 ** 3;
 
 /** Opens the database and makes all parts. Nothing runs before `start`. */
 export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
@@ -76,7 +78,10 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
   const router = wireRouter(options, stopping.signal);
   const network = `paas-${identity.instance}`;
   const dynos = wireDynos(options, { db, engine, logs, router, network, signal: stopping.signal });
-  const deploys = wireDeploys(options, { db, engine, logs, dynos, network });
+  const disk = loadDiskConfig(options.env);
+  const space = createDiskSpace({ dataDir: config.dataDir, engine, floor: disk.floor });
+  const deploys = wireDeploys(options, { db, engine, logs, dynos, network, space });
+  const upkeep = wireUpkeep(options, { db, engine, logs, dynos, deploys, space, disk });
   const place: GitPlace = {
     repositories: paths.repositories,
     emptyHome: join(paths.temporary, 'git-home'),
@@ -93,7 +98,19 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   const server = await wireServer(options, { db, logs, deploys, pushes, dynos });
   const clearing = clearDestroyedApps({ db, engine, logs, place, instance: identity.instance, log });
-  return runDaemon(options, { db, engine, logs, router, dynos, deploys, pushes, server, clearing, stopping });
+  return runDaemon(options, {
+    db,
+    engine,
+    logs,
+    router,
+    dynos,
+    deploys,
+    upkeep,
+    pushes,
+    server,
+    clearing,
+    stopping,
+  });
 }
 
 interface Parts {
@@ -103,6 +120,7 @@ interface Parts {
   readonly router: Router;
   readonly dynos: Dynos;
   readonly deploys: Deploys;
+  readonly upkeep: { run(signal: AbortSignal): Promise<void> };
   readonly pushes: Pushes;
   readonly server: FastifyInstance;
   readonly clearing: () => void;
@@ -139,7 +157,7 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
         pushes.start(),
         failInterruptedBuilds({ db: parts.db, engine, buildsDirectory: paths.builds }),
       ]);
-      loop = parts.dynos.run();
+      loop = Promise.all([parts.dynos.run(), parts.upkeep.run(stopping.signal)]).then(() => undefined);
       loop.catch(fail);
       await server.listen({ host: API_ADDRESS, port: config.apiPort });
     },
@@ -199,9 +217,9 @@ function wireDynos(
 
 function wireDeploys(
   { config, paths, identity, log, onStep }: DaemonOptions,
-  parts: Pick<Parts, 'db' | 'engine' | 'logs' | 'dynos'> & { network: string },
+  parts: Pick<Parts, 'db' | 'engine' | 'logs' | 'dynos'> & { network: string; space: DiskSpace },
 ): Deploys {
-  const { db, engine, logs, dynos, network } = parts;
+  const { db, engine, logs, dynos, network, space } = parts;
   return createDeploys({
     db,
     engine,
@@ -216,7 +234,7 @@ function wireDeploys(
       network,
       maxSourceBytes: config.maxSourceBytes,
       maxSlugBytes: MAX_SLUG_BYTES,
-      minFreeBytes: MIN_FREE_BYTES,
+      requireSpace: space.requireSpace,
       archiveWorker: undefined,
     },
     timing: { concurrency: config.buildConcurrency, timeoutMs: config.buildTimeoutMs },

@@ -15,8 +15,7 @@ import { currentRelease, type Release, releaseIdOf } from '../platform/releases.
 import type { Router } from '../router/router.js';
 import type { RouterState } from '../router/router-state.js';
 import { createAddresses, divideSubnet } from './addresses.js';
-import { collectGarbage } from './collect-garbage.js';
-import { type Dyno, type DynoContainer, type DynoState, dynoName } from './dyno.js';
+import { type Dyno, type DynoContainer, type DynoState, dynoName, type Verdict } from './dyno.js';
 import { createDynoLog } from './dyno-log.js';
 import { createLives, type Lives } from './lives.js';
 import { createOneOffs, type OneOffs } from './one-off.js';
@@ -35,6 +34,8 @@ export interface Dynos {
   whenRouted(): Promise<void>;
   /** Waits until a release runs or has failed to; yields the output of its release phase. */
   rollout(release: Release, signal: AbortSignal): AsyncGenerator<string, RolloutOutcome>;
+  /** The dyno in this container must end as if it had crashed. */
+  condemn(containerId: string, verdict: Verdict): void;
 }
 
 export interface DynosOptions {
@@ -61,8 +62,6 @@ export interface DynoSettings {
   readonly coolOffMs: number;
 }
 
-const GARBAGE_INTERVAL_MS = 3_600_000;
-const AFTER_DESTROY_MS = 45_000;
 const ROUTED_LIMIT_MS = 2000;
 const EVENTS_RETRY_MS = 1000;
 
@@ -95,6 +94,9 @@ export function createDynos(options: DynosOptions): Dynos {
     oneOffs,
     run: () => runLoops({ ...options, wakeup, reconciler, oneOffs }),
     list: async (app) => [...formationDynos({ db, app, lives, reconciler }), ...(await oneOffs.list(app))],
+    condemn(containerId, verdict) {
+      if (lives.condemn(containerId, verdict)) wakeup.wake();
+    },
     whenRouted: () =>
       reconciler
         .nextPass(AbortSignal.any([signal, AbortSignal.timeout(ROUTED_LIMIT_MS)]))
@@ -125,7 +127,7 @@ async function runLoops(
   });
   try {
     await options.oneOffs.adopt();
-    await Promise.all([options.reconciler.run(signal), watchEvents(options), sweepGarbage(options)]);
+    await Promise.all([options.reconciler.run(signal), watchEvents(options)]);
   } finally {
     stopListening();
   }
@@ -148,25 +150,6 @@ async function watchEvents({
     }
     wakeup.wake();
     await sleep(EVENTS_RETRY_MS, undefined, { signal }).catch(() => undefined);
-  }
-}
-
-async function sweepGarbage({ db, engine, log, signal }: DynosOptions): Promise<void> {
-  const destroyed = createWakeup();
-  const stopListening = onChange(db, (change) => change.kind === 'app-destroyed' && destroyed.wake());
-  try {
-    let waitMs = GARBAGE_INTERVAL_MS;
-    while (!signal.aborted) {
-      // The containers of a destroyed app take a while to stop, and their image can go only then.
-      const wasDestroyed = await destroyed.wait(waitMs, signal);
-      waitMs = wasDestroyed ? AFTER_DESTROY_MS : GARBAGE_INTERVAL_MS;
-      if (signal.aborted || wasDestroyed) continue;
-      await collectGarbage({ db, engine, log }).catch((error: unknown) => {
-        log.warn({ err: error }, 'a sweep of old images failed; the next one is in an hour');
-      });
-    }
-  } finally {
-    stopListening();
   }
 }
 

@@ -9,6 +9,7 @@ import { createContainerCalls } from './docker-containers.js';
 import { engineError } from './docker-errors.js';
 import { createImageCalls } from './docker-images.js';
 import { createNetworkCalls } from './docker-networks.js';
+import { createStorageCalls } from './docker-storage.js';
 import type { Engine } from './engine.js';
 
 const OLDEST_API = [1, 41] as const;
@@ -29,6 +30,7 @@ export function createDockerEngine(options: {
     ...createContainerCalls({ docker, instance, maxOpenFiles, log }),
     ...createImageCalls({ docker, instance }),
     ...createNetworkCalls({ docker, instance }),
+    ...createStorageCalls({ docker, instance }),
   };
 }
 

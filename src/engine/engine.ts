@@ -124,6 +124,35 @@ export interface Engine {
   /** Makes the bridge network if it is absent: no traffic between its containers, its own subnet. */
   ensureNetwork(options: NetworkOptions): Promise<void>;
   removeNetwork(name: string): Promise<void>;
+
+  /** About the engine itself. */
+  info(): Promise<EngineInfo>;
+  /** The host's directory with what a container has written; undefined when there is no such thing. */
+  layerPath(id: string): Promise<string | undefined>;
+  /** Volumes of this install, with the host's directory of each. */
+  listVolumes(): Promise<(LabelledObject & { readonly path: string })[]>;
+  /** Networks of this install. */
+  listNetworks(): Promise<LabelledObject[]>;
+  /** Size of BuildKit's cache, which belongs to everybody who builds on the engine. Slow: for people who ask. */
+  buildCacheBytes(): Promise<number>;
+}
+
+export interface EngineInfo {
+  readonly version: string;
+  /** The host's directory with images, containers and volumes. */
+  readonly dataRoot: string;
+  /** Whether containers go on while the engine restarts. */
+  readonly isLiveRestore: boolean;
+  /** The engine's clock, epoch ms. */
+  readonly systemTimeMs: number;
+}
+
+/** A volume or network that carries our instance label. */
+export interface LabelledObject {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Epoch ms; 0 when the engine does not tell. */
+  readonly createdAt: number;
 }
 
 export interface NetworkOptions {

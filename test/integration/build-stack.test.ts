@@ -51,7 +51,7 @@ beforeAll(async () => {
     network,
     maxSourceBytes: 512 * MIB,
     maxSlugBytes: 1024 * MIB,
-    minFreeBytes: 1024,
+    requireSpace: async () => undefined,
     archiveWorker: worker.path,
   };
 });

@@ -22,6 +22,7 @@ import { type App, createApp } from '../../src/platform/apps.js';
 import { setBuildpacks } from '../../src/platform/buildpacks.js';
 import { createBuild, findBuild, startBuild } from '../../src/platform/builds.js';
 import { changeConfig } from '../../src/platform/config-vars.js';
+import { createDiskSpace } from '../../src/upkeep/disk-space.js';
 import { compileArchiveWorker } from '../support/archive-worker.js';
 import { importTinyImage } from '../support/tiny-image.js';
 
@@ -99,7 +100,7 @@ function makeDeploys(options: {
   timeoutMs: number;
   memoryBytes?: number;
   maxSlugBytes?: number;
-  minFreeBytes?: number;
+  requireSpace?: () => Promise<void>;
 }) {
   return createDeploys({
     db,
@@ -115,7 +116,7 @@ function makeDeploys(options: {
       network,
       maxSourceBytes: 64 * 1024 * 1024,
       maxSlugBytes: options.maxSlugBytes ?? 64 * 1024 * 1024,
-      minFreeBytes: options.minFreeBytes ?? 1024,
+      requireSpace: options.requireSpace ?? (async () => undefined),
       archiveWorker: worker.path,
     },
     timing: { concurrency: 2, timeoutMs: options.timeoutMs },
@@ -366,7 +367,8 @@ describe('a build', () => {
     const source = await commit({ 'app.txt': 'x', 'build.sh': 'dd if=/dev/zero of=big bs=1024 count=2048' });
     const large = makeDeploys({ timeoutMs: 60_000, maxSlugBytes: 1024 * 1024 }).start({ app, by, source });
     expect((await finish(large)).output).toContain(' !     The slug is larger than 1.0M.');
-    const full = makeDeploys({ timeoutMs: 60_000, minFreeBytes: 2 ** 60 }).start({ app, by, source });
+    const { requireSpace } = createDiskSpace({ dataDir: root, engine, floor: { bytes: 2 ** 60 } });
+    const full = makeDeploys({ timeoutMs: 60_000, requireSpace }).start({ app, by, source });
     expect((await finish(full)).output).toContain(' !     The server is low on disk space');
     await expectNothingLeft();
   });

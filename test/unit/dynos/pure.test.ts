@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createAddresses, divideSubnet } from '../../../src/dynos/addresses.js';
-import { planGarbage } from '../../../src/dynos/collect-garbage.js';
 import { crashDelayMs } from '../../../src/dynos/crash-backoff.js';
 import { commandFor } from '../../../src/dynos/environment.js';
 import { describeListening, parseListening } from '../../../src/dynos/health.js';
 import { createTranscript } from '../../../src/dynos/transcript.js';
-import type { Release } from '../../../src/platform/releases.js';
 
 describe('crashDelayMs', () => {
   it('is none first, then doubles to 16 times the cool-off', () => {
@@ -71,61 +69,6 @@ describe('commandFor', () => {
     ['', stack, undefined],
   ] as const)('%j', (command, image, entrypoint) => {
     expect(commandFor(command, image).entrypoint).toEqual(entrypoint);
-  });
-});
-
-describe('planGarbage', () => {
-  const release = (version: number, status: Release['status'] = 'succeeded') =>
-    // Only these fields are read.
-    ({ version, status, image: `sha256:${version}` }) as unknown as Release;
-  const image = (id: string, app: string, createdAt = 0) => ({
-    id,
-    tags: [],
-    labels: { 'paas.app': app },
-    createdAt,
-  });
-  const nowMs = 10 * 3600_000;
-
-  it('keeps the newest ten runnable releases, pending ones and what runs; the others expire', () => {
-    const releases = Array.from({ length: 14 }, (_, index) =>
-      release(14 - index, index === 1 ? 'failed' : 'succeeded'),
-    );
-    const plan = planGarbage({
-      apps: new Map([['a', releases]]),
-      images: releases.map(({ version }) => image(`sha256:${version}`, 'a')),
-      usedImages: new Set(['sha256:2']),
-      nowMs,
-    });
-    expect(plan.tags).toEqual(['sha256:13', 'sha256:3', 'sha256:1']);
-    expect(plan.expired.map(({ version }) => version)).toEqual([3, 1]);
-  });
-
-  it('keeps the newest two images of vendored runtimes of an app', () => {
-    const vendored = (id: string, createdAt: number) => ({
-      ...image(id, 'a', createdAt),
-      labels: { 'paas.app': 'a', 'paas.vendor': id },
-    });
-    const plan = planGarbage({
-      apps: new Map([['a', []]]),
-      images: [vendored('old', 1), vendored('newest', 3), vendored('newer', 2), image('slug', 'a')],
-      usedImages: new Set(),
-      nowMs,
-    });
-    expect(plan.tags).toEqual(['old', 'slug']);
-  });
-
-  it('takes the images of a destroyed app at once, and leaves young ones of a live app', () => {
-    const plan = planGarbage({
-      apps: new Map([['a', []]]),
-      images: [
-        image('sha256:x', 'gone', nowMs),
-        image('sha256:y', 'a', nowMs - 1000),
-        image('sha256:z', 'a', 0),
-      ],
-      usedImages: new Set(),
-      nowMs,
-    });
-    expect(plan.tags).toEqual(['sha256:x', 'sha256:z']);
   });
 });
 
