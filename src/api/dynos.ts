@@ -174,5 +174,6 @@ function presentDyno(dyno: Dyno, app: App): schema.Dyno {
     attach_url: null,
     created_at: isoTime(dyno.updatedAt),
     updated_at: isoTime(dyno.updatedAt),
+    next_try_at: dyno.nextTryAt === undefined ? null : isoTime(dyno.nextTryAt),
   };
 }

@@ -36,6 +36,7 @@ export interface ApiDyno {
   command: string;
   updated_at: string;
   attach_url: string | null;
+  next_try_at?: string | null;
   release: { version: number };
 }
 

@@ -70,3 +70,10 @@ export function plural(count: number, word: string): string {
 function visibleLength(text: string): number {
   return [...text.replace(/\u001b\[[0-9;:]*m/g, '')].length;
 }
+
+/** How long until then, in one unit: `40s`, `20m`, `5h`. */
+export function formatUntil(at: Date, now: Date): string {
+  const seconds = Math.max(0, Math.ceil((at.getTime() - now.getTime()) / 1000));
+  if (seconds < 100) return `${seconds}s`;
+  return seconds < 100 * 60 ? `${Math.round(seconds / 60)}m` : `${Math.round(seconds / 3600)}h`;
+}

@@ -27,6 +27,7 @@ export interface Config {
   readonly webUiDir: string;
   readonly bootTimeoutMs: number;
   readonly crashCoolOffMs: number;
+  readonly stopGraceMs: number;
   readonly logRetentionBytes: number;
   readonly logRetentionDays: number;
   readonly logLevel: string;
@@ -66,6 +67,7 @@ export function loadConfig(env: Environment): Config {
     webUiDir: env['PAAS_WEB_UI_DIR'] ?? join(PROJECT, 'web-ui/dist'),
     bootTimeoutMs: readInteger(env, 'PAAS_BOOT_TIMEOUT_SECONDS', 60) * 1000,
     crashCoolOffMs: readInteger(env, 'PAAS_CRASH_COOL_OFF_SECONDS', 1200) * 1000,
+    stopGraceMs: readInteger(env, 'PAAS_STOP_GRACE_SECONDS', 30) * 1000,
     logRetentionBytes: readBytes(env, 'PAAS_LOG_RETENTION_BYTES', '100m'),
     logRetentionDays: readInteger(env, 'PAAS_LOG_RETENTION_DAYS', 7),
     logLevel: env['PAAS_LOG_LEVEL'] ?? 'info',

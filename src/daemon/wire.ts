@@ -51,6 +51,7 @@ export interface DaemonOptions {
 
 const API_ADDRESS = '127.0.0.1';
 const MAX_CONNECTIONS = 10_000;
+const MEMORY_SAMPLE_MS = 20_000;
 const MAX_SLUG_BYTES = 1024 ** 3;
 
 /** Opens the database and makes all parts. Nothing runs before `start`. */
@@ -211,6 +212,8 @@ function wireDynos(
       platform: { host: config.platformHost, address: `${API_ADDRESS}:${config.apiPort}` },
       bootTimeoutMs: config.bootTimeoutMs,
       coolOffMs: config.crashCoolOffMs,
+      stopGraceMs: config.stopGraceMs,
+      memorySampleMs: MEMORY_SAMPLE_MS,
     },
   });
 }

@@ -13,3 +13,15 @@ export function crashDelayMs(crashes: number, coolOffMs: number): number {
   if (crashes <= 1) return 0;
   return coolOffMs * 2 ** Math.min(crashes - 2, MAX_DOUBLINGS);
 }
+
+/** Epoch ms of the next start after these crashes in a row. */
+export function nextTryAt(crashes: { lastAt: number; count: number }, coolOffMs: number): number {
+  return crashes.lastAt + crashDelayMs(crashes.count, coolOffMs);
+}
+
+/** A wait in words: `40 seconds`, `20 minutes`. */
+export function describeDelay(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1000));
+  const [count, unit] = seconds < 120 ? [seconds, 'second'] : [Math.round(seconds / 60), 'minute'];
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}

@@ -19,6 +19,8 @@ export interface Dyno {
   readonly size: string;
   /** Epoch ms of the last change of state. */
   readonly updatedAt: number;
+  /** Epoch ms of the next start of a crashed one. */
+  readonly nextTryAt?: number | undefined;
   readonly containerId: string | undefined;
   readonly ip: string | undefined;
 }

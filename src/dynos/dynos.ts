@@ -3,10 +3,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
+import { createMemoryReader } from '../engine/cgroup-memory.js';
 import type { Engine } from '../engine/engine.js';
 import type { Logger } from '../log.js';
 import type { LogClient } from '../logs/client.js';
-import type { App } from '../platform/apps.js';
+import { type App, listApps } from '../platform/apps.js';
 import { onChange } from '../platform/changes.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
@@ -15,10 +16,13 @@ import { currentRelease, type Release, releaseIdOf } from '../platform/releases.
 import type { Router } from '../router/router.js';
 import type { RouterState } from '../router/router-state.js';
 import { createAddresses, divideSubnet } from './addresses.js';
+import { nextTryAt } from './crash-backoff.js';
 import { type Dyno, type DynoContainer, type DynoState, dynoName, type Verdict } from './dyno.js';
-import { createDynoLog } from './dyno-log.js';
+import { createDynoLog, type DynoLog } from './dyno-log.js';
 import { createLives, type Lives } from './lives.js';
+import { watchMemory } from './memory-watch.js';
 import { createOneOffs, type OneOffs } from './one-off.js';
+import { createOutOfMemory, type OutOfMemory } from './out-of-memory.js';
 import { createReconciler, type Reconciler } from './reconcile.js';
 import { createReleasePhases } from './release-phase.js';
 import { followRollout, type RolloutOutcome } from './rollout.js';
@@ -60,6 +64,10 @@ export interface DynoSettings {
   readonly platform: RouterState['platform'];
   readonly bootTimeoutMs: number;
   readonly coolOffMs: number;
+  /** Time between SIGTERM and SIGKILL, where the app has none of its own. */
+  readonly stopGraceMs: number;
+  /** How often the memory of dynos is looked at. */
+  readonly memorySampleMs: number;
 }
 
 const ROUTED_LIMIT_MS = 2000;
@@ -78,6 +86,7 @@ export function createDynos(options: DynosOptions): Dynos {
   const addresses = createAddresses(settings.subnet);
   const shared = { db, engine, dynoLog, log, settings, newSuffix, onStep: options.onStep };
   const releasePhases = createReleasePhases({ ...shared, newRunNumber, signal, onEnd: wakeup.wake });
+  const outOfMemory = createOutOfMemory({ db, engine, dynoLog, log, signal });
   const reconciler = createReconciler({
     db,
     engine,
@@ -86,14 +95,18 @@ export function createDynos(options: DynosOptions): Dynos {
     log,
     start: { ...shared, lives, addresses },
     releasePhases,
+    outOfMemory,
     wakeup,
     settings,
   });
   const oneOffs = createOneOffs({ ...shared, newRunNumber, signal });
   return {
     oneOffs,
-    run: () => runLoops({ ...options, wakeup, reconciler, oneOffs }),
-    list: async (app) => [...formationDynos({ db, app, lives, reconciler }), ...(await oneOffs.list(app))],
+    run: () => runLoops({ ...options, wakeup, reconciler, oneOffs, outOfMemory, dynoLog }),
+    list: async (app) => [
+      ...formationDynos({ db, app, lives, reconciler, settings }),
+      ...(await oneOffs.list(app)),
+    ],
     condemn(containerId, verdict) {
       if (lives.condemn(containerId, verdict)) wakeup.wake();
     },
@@ -117,7 +130,13 @@ export function createDynos(options: DynosOptions): Dynos {
 }
 
 async function runLoops(
-  options: DynosOptions & { wakeup: Wakeup; reconciler: Reconciler; oneOffs: OneOffs },
+  options: DynosOptions & {
+    wakeup: Wakeup;
+    reconciler: Reconciler;
+    oneOffs: OneOffs;
+    outOfMemory: OutOfMemory;
+    dynoLog: DynoLog;
+  },
 ): Promise<void> {
   const { db, engine, settings, signal, wakeup } = options;
   const { network: name, subnet } = settings;
@@ -127,7 +146,21 @@ async function runLoops(
   });
   try {
     await options.oneOffs.adopt();
-    await Promise.all([options.reconciler.run(signal), watchEvents(options)]);
+    await Promise.all([
+      options.reconciler.run(signal),
+      watchEvents(options),
+      watchMemory(
+        {
+          db,
+          dynoLog: options.dynoLog,
+          listApps: () => listApps(db),
+          containersOf: (appId) => options.reconciler.containersOf(appId),
+          readMemory: createMemoryReader(),
+          intervalMs: settings.memorySampleMs,
+        },
+        signal,
+      ),
+    ]);
   } finally {
     stopListening();
   }
@@ -139,10 +172,12 @@ async function watchEvents({
   log,
   signal,
   wakeup,
-}: DynosOptions & { wakeup: Wakeup }): Promise<void> {
+  outOfMemory,
+}: DynosOptions & { wakeup: Wakeup; outOfMemory: OutOfMemory }): Promise<void> {
   while (!signal.aborted) {
     try {
       for await (const event of engine.events({ signal })) {
+        outOfMemory.onEvent(event);
         if (event.kind === 'die' || event.kind === 'destroy') wakeup.wake();
       }
     } catch (error) {
@@ -154,7 +189,13 @@ async function watchEvents({
 }
 
 /** Each wanted place of the formation with the container that is best in it, and containers on their way out. */
-function formationDynos(options: { db: Database; app: App; lives: Lives; reconciler: Reconciler }): Dyno[] {
+function formationDynos(options: {
+  db: Database;
+  app: App;
+  lives: Lives;
+  reconciler: Reconciler;
+  settings: DynoSettings;
+}): Dyno[] {
   const { db, app, lives, reconciler } = options;
   const release = currentRelease(db, app.id);
   if (release === undefined) return [];
@@ -171,10 +212,13 @@ function formationDynos(options: { db: Database; app: App; lives: Lives; reconci
       const crash = crashes.find((row) => dynoName(row) === name && row.releaseVersion === release.version);
       const isStopped = wishes.some((wish) => dynoName(wish) === name && wish.stopped);
       const releaseVersion = best?.releaseVersion ?? release.version;
+      const state = stateOf({ best, isStopped, hasCrashed: crash !== undefined });
+      const isWaiting = state === 'crashed' && crash !== undefined;
       return {
         name,
         ...place,
-        state: stateOf({ best, isStopped, hasCrashed: crash !== undefined }),
+        state,
+        nextTryAt: isWaiting ? nextTryAt(crash, options.settings.coolOffMs) : undefined,
         releaseVersion,
         releaseId: releaseIdOf(db, { appId: app.id, version: releaseVersion }),
         command: entry.command,

@@ -3,7 +3,7 @@
 import type { AppId } from '../ids.js';
 import type { DynoCrashes, DynoWish } from '../platform/dyno-wishes.js';
 import type { FormationEntry } from '../platform/formation.js';
-import { crashDelayMs } from './crash-backoff.js';
+import { nextTryAt } from './crash-backoff.js';
 import type { DynoContainer, Verdict } from './dyno.js';
 
 /** One thing to do; all actions of a plan can be carried out at the same time. */
@@ -173,7 +173,7 @@ function fits(container: DynoContainer, slot: Slot, state: AppState): boolean {
 function nextTry(slot: Slot, state: AppState): number {
   const crashes = state.crashes.find((crash) => placeKey(crash) === placeKey(slot));
   if (crashes === undefined || crashes.releaseVersion !== slot.releaseVersion) return 0;
-  return crashes.lastAt + crashDelayMs(crashes.count, state.coolOffMs);
+  return nextTryAt(crashes, state.coolOffMs);
 }
 
 function stopReason(state: AppState, container: DynoContainer): StopReason {

@@ -10,6 +10,7 @@ import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { type App, getApp, listApps } from '../platform/apps.js';
 import { listDomains } from '../platform/domains.js';
+import { getDynoSettings } from '../platform/dyno-settings.js';
 import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
 import { currentRelease, pendingReleases } from '../platform/releases.js';
@@ -18,6 +19,7 @@ import type { RoutedApp, RouterState } from '../router/router-state.js';
 import { type DynoContainer, readDynoContainer, type Verdict } from './dyno.js';
 import { isHealthy } from './health.js';
 import type { Lives } from './lives.js';
+import type { OutOfMemory } from './out-of-memory.js';
 import { type Action, type AppState, planApp, type Slot, type StopReason, slotKey } from './plan.js';
 import type { ReleasePhases } from './release-phase.js';
 import { routeApp, WEB_PORT } from './routing.js';
@@ -34,12 +36,15 @@ export interface ReconcileDeps {
   readonly log: Logger;
   readonly start: StartDynoDeps;
   readonly releasePhases: ReleasePhases;
+  readonly outOfMemory: Pick<OutOfMemory, 'lastAt'>;
   readonly wakeup: Wakeup;
   readonly settings: {
     readonly domain: string;
     readonly platform: RouterState['platform'];
     /** First cool-off of a dyno that crashed twice. */
     readonly coolOffMs: number;
+    /** Time between SIGTERM and SIGKILL, where the app has none of its own. */
+    readonly stopGraceMs: number;
   };
 }
 
@@ -217,7 +222,7 @@ class Loop implements Reconciler {
         this.#condemn(action.container, action, signal);
         break;
       case 'bury':
-        this.#bury(action.container, action.isCurrent);
+        this.#bury(action.container, action.isCurrent, signal);
         break;
       default:
         assertNever(action);
@@ -230,11 +235,11 @@ class Loop implements Reconciler {
     this.#inBackground('start', this.#starts.run(start));
   }
 
-  #bury(container: DynoContainer, isCurrent: boolean): void {
+  #bury(container: DynoContainer, isCurrent: boolean, signal: AbortSignal): void {
     const { lives } = this.#deps;
     const wasUp = lives.get(container.containerId)?.phase === 'up';
     if (!lives.enter(container.containerId, 'stopping')) return;
-    const buried = buryDyno(this.#stopDeps(), container, { isCurrent, wasUp });
+    const buried = buryDyno(this.#stopDeps(), container, { isCurrent, wasUp, signal });
     this.#inBackground('bury', this.#retryable(buried, container));
   }
 
@@ -284,8 +289,11 @@ class Loop implements Reconciler {
   }
 
   #stopDeps() {
-    const { db, engine, router, lives, start } = this.#deps;
+    const { db, engine, router, lives, start, settings, outOfMemory } = this.#deps;
     return {
+      settings,
+      outOfMemory,
+      graceMs: (appId: AppId) => getDynoSettings(db, appId).stopGraceMs ?? settings.stopGraceMs,
       db,
       engine,
       router,

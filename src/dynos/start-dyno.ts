@@ -9,13 +9,15 @@ import type { Logger } from '../log.js';
 import type { App } from '../platform/apps.js';
 import { getApp } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
-import { recordCrash } from '../platform/dyno-wishes.js';
-import { findRelease, getReleaseConfig } from '../platform/releases.js';
+import { currentRelease, findRelease, getReleaseConfig } from '../platform/releases.js';
+import { cpuSharesOf } from '../platform/sizes.js';
 import type { Addresses } from './addresses.js';
+import { tellCrash } from './crash.js';
 import { dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
 import { commandFor, dynoEnvironment } from './environment.js';
 import { describeListening, listeningSockets, waitUntilHealthy } from './health.js';
+import { insist } from './insist.js';
 import type { Lives } from './lives.js';
 import { type Slot, slotKey } from './plan.js';
 import { WEB_PORT } from './routing.js';
@@ -32,6 +34,7 @@ export interface StartDynoDeps {
     readonly network: string;
     /** How long a web process may take to open its port. */
     readonly bootTimeoutMs: number;
+    readonly coolOffMs: number;
   };
   /** Makes a name unique: 12 hex digits. */
   readonly newSuffix: () => string;
@@ -140,6 +143,7 @@ async function createDyno(
           hasPort: slot.type === 'web',
         }),
         memoryBytes: slot.memoryBytes,
+        cpuShares: cpuSharesOf(slot.memoryBytes),
         network: { name: deps.settings.network, ip },
         startedFor: deps.db.now(),
       }),
@@ -165,7 +169,15 @@ async function runnableImage(engine: Engine, image: string | undefined): Promise
 /** R10: says what the process did instead of opening its port, then ends it. */
 async function bootTimedOut(
   deps: Pick<StartDynoDeps, 'db' | 'dynoLog' | 'lives' | 'settings'> & CheckEngine,
-  dyno: { appId: AppId; type: string; number: number; releaseVersion: number; containerId: string; app: App },
+  dyno: {
+    appId: AppId;
+    type: string;
+    number: number;
+    releaseVersion: number;
+    containerId: string;
+    app: App;
+    signal: AbortSignal;
+  },
 ): Promise<void> {
   const { pid } = await deps.engine.inspectContainer(dyno.containerId);
   const seconds = Math.round(deps.settings.bootTimeoutMs / 1000);
@@ -173,17 +185,20 @@ async function bootTimedOut(
   const listensRight = sockets.some(
     (socket) => /^(0\.0\.0\.0|\[::\]):/.test(socket) && socket.endsWith(`:${WEB_PORT}`),
   );
-  const evidence =
+  const found =
     listensRight && dyno.app.healthPath !== undefined
       ? `its health path ${dyno.app.healthPath} did not answer with 2xx or 3xx`
       : describeListening(sockets, WEB_PORT);
-  const reason = `Error R10 (Boot timeout) -> Web process failed to bind to $PORT within ${seconds} seconds of launch: ${evidence}`;
+  const reason = `Error R10 (Boot timeout) -> Web process failed to bind to $PORT within ${seconds} seconds of launch: ${found}`;
   const name = dynoName(dyno);
   if (!deps.lives.enter(dyno.containerId, 'stopping')) return;
-  deps.dynoLog.platform(dyno.appId, name, reason);
-  recordCrash(deps.db, { ...dyno, reason });
-  deps.dynoLog.platform(dyno.appId, name, 'Stopping process with SIGKILL');
-  await deps.engine.removeContainer(dyno.containerId);
+  const evidence = { seconds, listening: sockets };
+  const isCurrent = currentRelease(deps.db, dyno.appId)?.version === dyno.releaseVersion;
+  tellCrash(deps, { ...dyno, isCurrent, kind: 'boot-timeout', reason, evidence }, [
+    reason,
+    'Stopping process with SIGKILL',
+  ]);
+  await insist(() => deps.engine.removeContainer(dyno.containerId), dyno.signal);
   deps.lives.forget(dyno.containerId);
   deps.dynoLog.platform(dyno.appId, name, 'Process exited with status 137');
   deps.dynoLog.platform(dyno.appId, name, 'State changed from starting to crashed');
@@ -206,7 +221,9 @@ async function giveUp(
   const cause =
     failure.error instanceof PaasError ? failure.error.message : 'the platform could not start it';
   const reason = `Could not start: ${cause}`;
-  deps.dynoLog.platform(slot.appId, dynoName(slot), reason);
-  recordCrash(deps.db, { ...slot, reason });
-  deps.dynoLog.platform(slot.appId, dynoName(slot), 'State changed from starting to crashed');
+  const { containerId } = failure;
+  tellCrash(deps, { ...slot, containerId, isCurrent: true, kind: 'could-not-start', reason }, [
+    reason,
+    'State changed from starting to crashed',
+  ]);
 }

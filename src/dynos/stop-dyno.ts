@@ -1,31 +1,31 @@
 // Ends dynos: the orderly way (no new requests, drain, SIGTERM, SIGKILL), and the clean-up after one that ended itself.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database } from '../db/database.js';
 import type { Engine } from '../engine/engine.js';
+import type { AppId } from '../ids.js';
 import { getApp } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
-import { clearCrashes, recordCrash } from '../platform/dyno-wishes.js';
-import { recordIncident } from '../platform/incidents.js';
 import type { Router } from '../router/router.js';
+import { type CrashDeps, tellCrash } from './crash.js';
 import { PROVEN_AFTER_MS } from './crash-backoff.js';
 import { type DynoContainer, dynoName, serverName, type Verdict } from './dyno.js';
-import type { DynoLog } from './dyno-log.js';
+import { insist } from './insist.js';
 import type { Lives } from './lives.js';
+import { describeMemoryEnd, memoryCause, type OutOfMemory } from './out-of-memory.js';
 import type { StopReason } from './plan.js';
 
-export interface StopDynoDeps {
-  readonly db: Database;
+export interface StopDynoDeps extends CrashDeps {
   readonly engine: Engine;
   readonly router: Pick<Router, 'sessions'>;
-  readonly dynoLog: DynoLog;
   readonly lives: Lives;
+  readonly outOfMemory: Pick<OutOfMemory, 'lastAt'>;
+  /** Time between SIGTERM and SIGKILL. */
+  readonly graceMs: (appId: AppId) => number;
   /** Resolves once the router has been told of the present phases. */
   readonly routed: (signal: AbortSignal) => Promise<void>;
   readonly onStep?: OnStep | undefined;
 }
 
-const GRACE_MS = 30_000;
 const SESSIONS_POLL_MS = 100;
 
 /** Drains, stops and removes a container. The caller has put it in phase `stopping`. */
@@ -40,12 +40,16 @@ export async function stopDyno(
   deps.onStep?.('old-drained');
   options.signal.throwIfAborted();
   deps.dynoLog.platform(container.appId, name, 'Stopping all processes with SIGTERM');
+  const graceMs = deps.graceMs(container.appId);
   const startedAt = performance.now();
-  await deps.engine.stopContainer(container.containerId, { graceMs: GRACE_MS });
+  await insist(() => deps.engine.stopContainer(container.containerId, { graceMs }), options.signal);
   deps.onStep?.('old-stopped');
-  const { exitCode } = await deps.engine.inspectContainer(container.containerId);
-  if (exitCode === 137 && performance.now() - startedAt >= GRACE_MS * 0.95) {
-    const seconds = GRACE_MS / 1000;
+  const { exitCode } = await insist(
+    () => deps.engine.inspectContainer(container.containerId),
+    options.signal,
+  );
+  if (exitCode === 137 && performance.now() - startedAt >= graceMs * 0.95) {
+    const seconds = graceMs / 1000;
     deps.dynoLog.platform(
       container.appId,
       name,
@@ -57,7 +61,7 @@ export async function stopDyno(
   if (options.why === 'scaled-down' || options.why === 'stopped-by-user') {
     deps.dynoLog.platform(container.appId, name, 'State changed from up to down');
   }
-  await deps.engine.removeContainer(container.containerId);
+  await insist(() => deps.engine.removeContainer(container.containerId), options.signal);
   deps.onStep?.('old-removed');
   deps.lives.forget(container.containerId);
 }
@@ -72,49 +76,62 @@ export async function endCondemned(
   options: { verdict: Verdict; isCurrent: boolean; signal: AbortSignal },
 ): Promise<void> {
   const name = dynoName(container);
-  const { kind, reason, evidence } = options.verdict;
-  const { appId, releaseVersion } = container;
-  recordIncident(deps.db, { appId, dyno: name, releaseVersion, kind, message: reason, evidence });
-  if (options.isCurrent && getApp(deps.db, appId) !== undefined)
-    recordCrash(deps.db, { ...container, reason });
-  deps.dynoLog.platform(appId, name, reason);
-  deps.dynoLog.platform(appId, name, 'Stopping all processes with SIGTERM');
+  const { appId, containerId } = container;
+  const { isCurrent, verdict, signal } = options;
+  tellCrash(deps, { ...container, ...verdict, isCurrent }, [
+    verdict.reason,
+    'Stopping all processes with SIGTERM',
+  ]);
   // A paused or hung process cannot end in order; it is removed by force then.
-  await deps.engine.stopContainer(container.containerId, { graceMs: GRACE_MS }).catch(() => undefined);
-  options.signal.throwIfAborted();
-  const details = await deps.engine.inspectContainer(container.containerId).catch(() => undefined);
-  await deps.engine.removeContainer(container.containerId);
-  deps.lives.forget(container.containerId);
+  await deps.engine.stopContainer(containerId, { graceMs: deps.graceMs(appId) }).catch(() => undefined);
+  signal.throwIfAborted();
+  const details = await deps.engine.inspectContainer(containerId).catch(() => undefined);
+  await insist(() => deps.engine.removeContainer(containerId), signal);
+  deps.lives.forget(containerId);
   const status = details?.state === 'exited' ? details.exitCode : 137;
   deps.dynoLog.platform(appId, name, `Process exited with status ${status}`);
   deps.dynoLog.platform(appId, name, 'State changed from up to crashed');
 }
 
-/** Says how a container ended that nobody stopped, counts the crash, removes it. */
+/**
+ * Says how a container ended that nobody stopped, counts the crash, removes it. An engine that goes away meanwhile is
+ * waited for: the crash is counted once.
+ */
 export async function buryDyno(
-  deps: Pick<StopDynoDeps, 'db' | 'engine' | 'dynoLog' | 'lives'>,
+  deps: Pick<StopDynoDeps, 'db' | 'engine' | 'dynoLog' | 'lives' | 'settings' | 'outOfMemory'>,
   container: DynoContainer,
-  options: { isCurrent: boolean; wasUp: boolean },
+  options: { isCurrent: boolean; wasUp: boolean; signal: AbortSignal },
 ): Promise<void> {
-  const name = dynoName(container);
-  const details = await deps.engine.inspectContainer(container.containerId);
-  const reason = details.oomKilled
-    ? `Error R15 (Memory quota vastly exceeded) -> Process was killed at its limit of ${Math.round(container.memoryBytes / 1024 ** 2)}M`
-    : `Process exited with status ${details.exitCode}`;
-  if (details.oomKilled) deps.dynoLog.platform(container.appId, name, reason);
-  deps.dynoLog.platform(container.appId, name, `Process exited with status ${details.exitCode}`);
-  deps.dynoLog.platform(
-    container.appId,
-    name,
-    `State changed from ${options.wasUp ? 'up' : 'starting'} to crashed`,
+  const { containerId, memoryBytes } = container;
+  const details = await insist(() => deps.engine.inspectContainer(containerId), options.signal);
+  const cause = memoryCause(details, deps.outOfMemory.lastAt(containerId));
+  const ended = `Process exited with status ${details.exitCode}`;
+  const reason = cause === undefined ? ended : describeMemoryEnd(cause, memoryBytes);
+  const ranMs = Math.max(0, (details.finishedAt ?? 0) - (details.startedAt ?? 0));
+  tellCrash(
+    deps,
+    {
+      ...container,
+      isCurrent: options.isCurrent,
+      wasProven: ranMs >= PROVEN_AFTER_MS,
+      kind: cause === undefined ? 'crashed' : 'out-of-memory',
+      reason,
+      evidence: {
+        exit_code: details.exitCode,
+        oom_killed: details.oomKilled,
+        ran_ms: ranMs,
+        memory_bytes: memoryBytes,
+        ...(cause !== undefined && { process: cause }),
+      },
+    },
+    [
+      ...(cause === undefined ? [] : [reason]),
+      ended,
+      `State changed from ${options.wasUp ? 'up' : 'starting'} to crashed`,
+    ],
   );
-  if (options.isCurrent) {
-    const ranMs = (details.finishedAt ?? 0) - (details.startedAt ?? 0);
-    if (ranMs >= PROVEN_AFTER_MS) clearCrashes(deps.db, container);
-    if (getApp(deps.db, container.appId) !== undefined) recordCrash(deps.db, { ...container, reason });
-  }
-  await deps.engine.removeContainer(container.containerId);
-  deps.lives.forget(container.containerId);
+  await insist(() => deps.engine.removeContainer(containerId), options.signal);
+  deps.lives.forget(containerId);
 }
 
 /** Waits until no request is under way on it, at most the app's drain time. */

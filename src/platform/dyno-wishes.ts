@@ -55,21 +55,46 @@ export function listDynoWishes(db: Database, appId: AppId): DynoWish[] {
   }));
 }
 
-/** Counts one more crash in a row of a dyno; a crash under another release starts at one. */
+/**
+ * Counts one more crash in a row of a dyno; a crash under another release starts at one. Returns the count, or
+ * undefined when the crash of this container is counted already.
+ */
 export function recordCrash(
   db: Database,
-  crash: { appId: AppId; type: string; number: number; releaseVersion: number; reason: string },
-): void {
-  db.write(() =>
-    db.sql
+  crash: {
+    appId: AppId;
+    type: string;
+    number: number;
+    releaseVersion: number;
+    /** Undefined when none could be made. */
+    containerId?: string | undefined;
+    reason: string;
+  },
+): number | undefined {
+  return db.write(() => {
+    const count = db.sql
       .prepare(
-        `insert into dyno_crashes (app_id, type, number, release_version, count, last_at, reason) values (?, ?, ?, ?, 1, ?, ?)
+        `insert into dyno_crashes (app_id, type, number, release_version, count, last_at, reason, container_id)
+         select id, ?, ?, ?, 1, ?, ?, ? from apps where id = ?
          on conflict (app_id, type, number) do update set
            count = case when release_version = excluded.release_version then count + 1 else 1 end,
-           release_version = excluded.release_version, last_at = excluded.last_at, reason = excluded.reason`,
+           release_version = excluded.release_version, last_at = excluded.last_at, reason = excluded.reason,
+           container_id = excluded.container_id
+         where container_id is null or excluded.container_id is null or container_id <> excluded.container_id
+         returning count`,
       )
-      .run(crash.appId, crash.type, crash.number, crash.releaseVersion, db.now(), crash.reason),
-  );
+      .pluck()
+      .get(
+        crash.type,
+        crash.number,
+        crash.releaseVersion,
+        db.now(),
+        crash.reason,
+        crash.containerId ?? null,
+        crash.appId,
+      ) as number | undefined;
+    return count;
+  });
 }
 
 export function listCrashes(db: Database, appId: AppId): DynoCrashes[] {

@@ -29,3 +29,17 @@ export function parseSize(text: string): { size: string; memoryBytes: number } {
   }
   return { size: `${match[1]}${unit}`, memoryBytes };
 }
+
+const MIN_SHARES = 128;
+const MAX_SHARES = 16_384;
+
+/** CPU weight of a dyno, in proportion to its memory: 1024 (the engine's default) at 512M. */
+export function cpuSharesOf(memoryBytes: number): number {
+  const shares = Math.round((1024 * memoryBytes) / (512 * 1024 ** 2));
+  return Math.min(MAX_SHARES, Math.max(MIN_SHARES, shares));
+}
+
+/** Bytes as sizes are spelled: whole megabytes, `512M`. */
+export function formatBytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)}M`;
+}

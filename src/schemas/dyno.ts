@@ -13,6 +13,8 @@ export const Dyno = Type.Object({
   attach_url: NullableString,
   created_at: Timestamp,
   updated_at: Timestamp,
+  /** Ours: when a crashed dyno is started again. */
+  next_try_at: Type.Union([Timestamp, Type.Null()]),
 });
 export type Dyno = Static<typeof Dyno>;
 

@@ -74,7 +74,7 @@ export async function eventually<Result>(
 }
 
 export async function openHouse(
-  options: { coolOffMs?: number; bootTimeoutMs?: number } = {},
+  options: { coolOffMs?: number; bootTimeoutMs?: number; stopGraceMs?: number; memorySampleMs?: number } = {},
 ): Promise<House> {
   const dataDir = mkdtempSync(join(tmpdir(), 'paas-house-'));
   const paths = prepareDataDir(dataDir);
@@ -143,6 +143,8 @@ export async function openHouse(
         platform: { host: 'localhost', address: '127.0.0.1:9' },
         bootTimeoutMs: options.bootTimeoutMs ?? 60_000,
         coolOffMs: options.coolOffMs ?? 1_200_000,
+        stopGraceMs: options.stopGraceMs ?? 30_000,
+        memorySampleMs: options.memorySampleMs ?? 20_000,
       },
     });
     const ended = dynos.run();

@@ -1,7 +1,7 @@
 import type { ApiDyno } from '../../api-types.js';
 import { CliError } from '../../cli-error.js';
 import { appFlags, defineCommand, jsonFlag } from '../../command.js';
-import { formatAgo } from '../../format.js';
+import { formatAgo, formatUntil } from '../../format.js';
 import { paint, print, printHeader, printJson, type Style, type Terminal } from '../../terminal.js';
 
 /** `paas ps [TYPE...]`: the dynos, one group a process type, one-off dynos last. */
@@ -42,7 +42,7 @@ function printDynos(terminal: Terminal, dynos: readonly ApiDyno[], isExtended: b
     for (const dyno of members) {
       const state = paint(terminal.hasColors, stateStyle(dyno.state), dyno.state);
       const release = isExtended ? ` v${dyno.release.version}` : '';
-      const status = `${state} ${formatAgo(new Date(dyno.updated_at), now)}${release}`;
+      const status = `${state} ${formatAgo(new Date(dyno.updated_at), now)}${nextTry(dyno, now)}${release}`;
       const isRun = isOneOff(dyno);
       print(
         terminal,
@@ -51,6 +51,12 @@ function printDynos(terminal: Terminal, dynos: readonly ApiDyno[], isExtended: b
     }
     print(terminal);
   }
+}
+
+/** `, next try in 20m` of a crashed one. */
+function nextTry({ next_try_at: at }: ApiDyno, now: Date): string {
+  if (at === undefined || at === null) return '';
+  return `, next try in ${formatUntil(new Date(at), now)}`;
 }
 
 /** A dyno without a command runs the one of its image. */

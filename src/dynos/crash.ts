@@ -1,0 +1,60 @@
+// A dyno has failed: counts it once, keeps it as an incident, says it in the app's log, with the time of the next try.
+
+import type { Database } from '../db/database.js';
+import type { AppId } from '../ids.js';
+import { clearCrashes, recordCrash } from '../platform/dyno-wishes.js';
+import { type Evidence, type IncidentKind, recordIncident } from '../platform/incidents.js';
+import { crashDelayMs, describeDelay } from './crash-backoff.js';
+import { dynoName } from './dyno.js';
+import type { DynoLog } from './dyno-log.js';
+
+export interface CrashDeps {
+  readonly db: Database;
+  readonly dynoLog: DynoLog;
+  readonly settings: {
+    /** First cool-off of a dyno that crashed twice. */
+    readonly coolOffMs: number;
+  };
+}
+
+/** How a dyno failed. */
+export interface Crash {
+  readonly appId: AppId;
+  readonly type: string;
+  readonly number: number;
+  readonly releaseVersion: number;
+  /** Undefined when none could be made. */
+  readonly containerId: string | undefined;
+  /** Whether its release is the current one: only such a crash delays the next try. */
+  readonly isCurrent: boolean;
+  /** It had run long enough to have shown that it works: this crash is a first one. */
+  readonly wasProven?: boolean;
+  readonly kind: IncidentKind;
+  /** One sentence. */
+  readonly reason: string;
+  readonly evidence?: Evidence | undefined;
+}
+
+/**
+ * Counts the crash and says it; `lines` are the app's log of it. Does nothing when the crash of this container is
+ * counted already, so that a clean-up which broke off can be repeated. Returns whether it was new.
+ */
+export function tellCrash(deps: CrashDeps, crash: Crash, lines: readonly string[]): boolean {
+  const name = dynoName(crash);
+  const told = deps.db.write(() => {
+    if (crash.isCurrent && crash.wasProven) clearCrashes(deps.db, crash);
+    const count = crash.isCurrent ? recordCrash(deps.db, crash) : 1;
+    if (count === undefined) return undefined;
+    const { appId, releaseVersion, kind, evidence } = crash;
+    recordIncident(deps.db, { appId, dyno: name, releaseVersion, kind, message: crash.reason, evidence });
+    return { count };
+  });
+  if (told === undefined) return false;
+  for (const line of lines) deps.dynoLog.platform(crash.appId, name, line);
+  const delayMs = crash.isCurrent ? crashDelayMs(told.count, deps.settings.coolOffMs) : 0;
+  if (delayMs > 0) {
+    const text = `Crashed ${told.count} times in a row: next try in ${describeDelay(delayMs)}`;
+    deps.dynoLog.platform(crash.appId, name, text);
+  }
+  return true;
+}

@@ -1,0 +1,52 @@
+// What a container uses of its memory limit, read from the kernel's own files: an ask of the engine costs a hundred
+// times as much.
+
+import { readFile } from 'node:fs/promises';
+
+/** Where the engine puts the control group of a container: cgroup v1 and v2, driver cgroupfs and systemd. */
+const PLACES: readonly { directory: (id: string) => string; version: 1 | 2 }[] = [
+  { directory: (id) => `/sys/fs/cgroup/memory/docker/${id}`, version: 1 },
+  { directory: (id) => `/sys/fs/cgroup/memory/system.slice/docker-${id}.scope`, version: 1 },
+  { directory: (id) => `/sys/fs/cgroup/system.slice/docker-${id}.scope`, version: 2 },
+  { directory: (id) => `/sys/fs/cgroup/docker/${id}`, version: 2 },
+];
+
+const FILES = {
+  1: { usage: 'memory.usage_in_bytes', inactive: 'total_inactive_file' },
+  2: { usage: 'memory.current', inactive: 'inactive_file' },
+} as const;
+
+/** Reads the memory of containers; remembers which of the places this engine uses. */
+export function createMemoryReader(): (containerId: string) => Promise<number | undefined> {
+  let known: (typeof PLACES)[number] | undefined;
+  return async (containerId) => {
+    for (const place of known === undefined ? PLACES : [known]) {
+      const bytes = await readWorkingSet(place.directory(containerId), place.version);
+      if (bytes === undefined) continue;
+      known = place;
+      return bytes;
+    }
+    return undefined;
+  };
+}
+
+/** Bytes that a control group holds and cannot give back by itself: usage without inactive file cache. Pure. */
+export function workingSet(version: 1 | 2, usage: string, stat: string): number | undefined {
+  const used = Number(usage.trim());
+  const inactive = new RegExp(`^${FILES[version].inactive} (\\d+)$`, 'm').exec(stat)?.[1];
+  if (!Number.isInteger(used) || usage.trim() === '' || inactive === undefined) return undefined;
+  return Math.max(0, used - Number(inactive));
+}
+
+async function readWorkingSet(directory: string, version: 1 | 2): Promise<number | undefined> {
+  try {
+    const [usage, stat] = await Promise.all([
+      readFile(`${directory}/${FILES[version].usage}`, 'utf8'),
+      readFile(`${directory}/memory.stat`, 'utf8'),
+    ]);
+    return workingSet(version, usage, stat);
+  } catch {
+    // It has ended, or lies elsewhere.
+    return undefined;
+  }
+}

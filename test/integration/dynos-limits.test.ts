@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { App } from '../../src/platform/apps.js';
+import { changeDynoSettings } from '../../src/platform/dyno-settings.js';
+import { restartDynos } from '../../src/platform/dyno-wishes.js';
+import { scale } from '../../src/platform/formation.js';
+import { listIncidents } from '../../src/platform/incidents.js';
+import { eventually, type House, openHouse } from '../support/house.js';
+
+const HOG = `python3 -c 'print(\\"eating\\", flush=True); x = bytearray(300 * 1024 * 1024)'`;
+
+// Grows until its container holds 97 % of what it may, then stays.
+const NEAR_LIMIT = `exec python3 -c '
+import re, time
+def used():
+    try:
+        root = "/sys/fs/cgroup/memory/"
+        total, key = int(open(root + "memory.usage_in_bytes").read()), "total_inactive_file"
+    except OSError:
+        root = "/sys/fs/cgroup/"
+        total, key = int(open(root + "memory.current").read()), "\\ninactive_file"
+    stat = "\\n" + open(root + "memory.stat").read()
+    return total - int(re.search(key + r" (\\d+)", stat).group(1))
+kept = []
+while used() < 0.97 * 64 * 1024 * 1024: kept.append(bytearray(128 * 1024))
+print("full", flush=True)
+time.sleep(1000)
+'`;
+
+describe('the limits of dynos', () => {
+  let house: House;
+  beforeAll(async () => {
+    house = await openHouse({ coolOffMs: 600_000, memorySampleMs: 300 });
+  });
+  afterAll(async () => {
+    await house[Symbol.asyncDispose]();
+  });
+
+  /** An app with one worker of 64 MB; resolves when the worker is up or has crashed. */
+  async function startWorker(name: string, command: string): Promise<App> {
+    const app = house.createApp(name);
+    await house.deploy(app, { worker: command });
+    scale(house.db, { app, updates: [{ type: 'worker', quantity: 1, size: '64m' }] });
+    return app;
+  }
+
+  const logWith = (app: App, ...texts: string[]) =>
+    eventually(texts.join(' + '), async () => {
+      const log = await house.logText(app);
+      return texts.every((text) => log.includes(text)) && log;
+    });
+
+  it('says R15 of a main process that is killed at its limit, counts it and waits before the next try', async () => {
+    const app = await startWorker('hog', `exec ${HOG.replaceAll('\\"', '"')}`);
+    const log = await logWith(app, 'next try in 10 minutes');
+    expect(log).toContain(
+      'heroku[worker.1]: Error R15 (Memory quota vastly exceeded) -> The process was killed at its memory limit of 64M',
+    );
+    expect(log).toContain('heroku[worker.1]: Process exited with status 137');
+    expect(log).toContain('heroku[worker.1]: Crashed 2 times in a row: next try in 10 minutes');
+    expect(listIncidents(house.db, app.id)[0]).toMatchObject({
+      kind: 'out-of-memory',
+      dyno: 'worker.1',
+      evidence: { process: 'main', exit_code: 137 },
+    });
+    const [dyno] = await house.dynos.list(app);
+    expect(dyno).toMatchObject({ state: 'crashed' });
+    expect(dyno?.nextTryAt).toBeGreaterThan(Date.now() + 500_000);
+  });
+
+  it('says of a killed child that the dyno goes on, and counts no crash', async () => {
+    const app = await startWorker('parent', `sh -c "${HOG}"; echo "child ended with $?"; exec sleep 1000`);
+    const log = await logWith(app, 'the main process goes on', 'child ended with 137');
+    expect(log).toContain('A child process was killed at the memory limit of 64M; the main process goes on');
+    expect(log).not.toContain('crashed');
+    expect((await house.dynos.list(app)).map(({ state }) => state)).toEqual(['up']);
+    expect(listIncidents(house.db, app.id)).toMatchObject([
+      { kind: 'out-of-memory', dyno: 'worker.1', evidence: { process: 'child' } },
+    ]);
+  });
+
+  it('says that a child was killed when the main process ends because of it', async () => {
+    const app = await startWorker('chain', `sh -c "${HOG}"; exit 3`);
+    const log = await logWith(app, 'next try in');
+    expect(log).toContain('A child process was killed at the memory limit of 64M, and the process ended');
+    expect(log).toContain('Process exited with status 3');
+  });
+
+  it('says R14 of a dyno that is near its limit', async () => {
+    const app = await startWorker('full', NEAR_LIMIT);
+    const log = await logWith(app, 'Error R14 (Memory quota exceeded)');
+    expect(log).toMatch(/heroku\[worker\.1\]: Process running mem=6[1-4]M\((9[5-9]|100)\.\d%\)/);
+    expect(listIncidents(house.db, app.id)[0]).toMatchObject({ kind: 'memory-high', dyno: 'worker.1' });
+  });
+
+  it('kills a process that ignores SIGTERM at the grace time of its app, and says R12', async () => {
+    const app = await startWorker('deaf', `trap "" TERM; echo ready; while true; do sleep 1; done`);
+    changeDynoSettings(house.db, { app, stopGraceMs: 1000 });
+    await logWith(app, 'app[worker.1]: ready');
+    restartDynos(house.db, { app });
+    const log = await logWith(app, 'Stopping remaining processes with SIGKILL');
+    expect(log).toContain(
+      'Error R12 (Exit timeout) -> At least one process failed to exit within 1 seconds of SIGTERM',
+    );
+  });
+
+  it('gives CPU by size', async () => {
+    const app = await startWorker('weighty', 'exec sleep 1000');
+    scale(house.db, { app, updates: [{ type: 'worker', size: 'standard-2x' }] });
+    await eventually('a larger one', async () => {
+      const [dyno] = await house.dynos.list(app);
+      return dyno?.size === '1G' && dyno.state === 'up' && dyno.containerId !== undefined;
+    });
+  });
+});

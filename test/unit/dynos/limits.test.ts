@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { tellCrash } from '../../../src/dynos/crash.js';
+import { crashDelayMs, describeDelay } from '../../../src/dynos/crash-backoff.js';
+import { insist } from '../../../src/dynos/insist.js';
+import { judgeMemory, type MemoryState } from '../../../src/dynos/memory-watch.js';
+import { memoryCause } from '../../../src/dynos/out-of-memory.js';
+import { workingSet } from '../../../src/engine/cgroup-memory.js';
+import { PaasError } from '../../../src/errors.js';
+import { createApp } from '../../../src/platform/apps.js';
+import { listCrashes } from '../../../src/platform/dyno-wishes.js';
+import { listIncidents } from '../../../src/platform/incidents.js';
+import { cpuSharesOf } from '../../../src/platform/sizes.js';
+import { addAccount, openTestDatabase } from '../../support/test-database.js';
+
+const MB = 1024 * 1024;
+
+describe('a wait in words', () => {
+  it.each([
+    [500, '1 second'],
+    [40_000, '40 seconds'],
+    [90_000, '90 seconds'],
+    [1_200_000, '20 minutes'],
+    [19_200_000, '320 minutes'],
+  ])('%i ms', (ms, text) => {
+    expect(describeDelay(ms)).toBe(text);
+  });
+
+  it('doubles from the cool-off', () => {
+    expect([1, 2, 3, 4, 5, 6, 7].map((count) => crashDelayMs(count, 20))).toEqual([
+      0, 20, 40, 80, 160, 320, 320,
+    ]);
+  });
+});
+
+describe('the memory limit and the end of a container', () => {
+  const at = 100_000;
+  it.each([
+    ['no event, no flag', { oomKilled: false, exitCode: 137, finishedAt: at }, undefined, undefined],
+    ['main killed', { oomKilled: true, exitCode: 137, finishedAt: at }, at, 'main'],
+    ['main killed, event lost', { oomKilled: true, exitCode: 137, finishedAt: at }, undefined, 'main'],
+    ['child killed, main ends by itself', { oomKilled: true, exitCode: 3, finishedAt: at }, at - 50, 'child'],
+    ['a child killed long ago', { oomKilled: true, exitCode: 3, finishedAt: at }, at - 60_000, undefined],
+    ['a child killed, main ends well', { oomKilled: true, exitCode: 0, finishedAt: at }, at, undefined],
+    ['event only', { oomKilled: false, exitCode: 137, finishedAt: at }, at, 'main'],
+  ])('%s', (_, end, lastOomAt, cause) => {
+    expect(memoryCause(end, lastOomAt)).toBe(cause);
+  });
+});
+
+describe('R14', () => {
+  function run(shares: readonly number[], everyMs: number): string[][] {
+    let state: MemoryState | undefined;
+    return shares.map((share, index) => {
+      const judged = judgeMemory(state, {
+        usedBytes: share * 100 * MB,
+        limitBytes: 100 * MB,
+        nowMs: index * everyMs,
+      });
+      state = judged.state;
+      return [...judged.lines];
+    });
+  }
+
+  it('is said when two samples in a row are over, and again after a minute', () => {
+    const said = run([0.99, 0.998, 0.99, 0.99, 0.99, 0.99], 20_000);
+    expect(said.map((lines) => lines.length)).toEqual([0, 2, 0, 0, 2, 0]);
+    expect(said[1]).toEqual(['Process running mem=100M(99.8%)', 'Error R14 (Memory quota exceeded)']);
+  });
+
+  it('is not said of a peak, or below', () => {
+    expect(run([0.99, 0.5, 0.99, 0.9, 0.94], 20_000).flat()).toEqual([]);
+  });
+});
+
+describe('the working set', () => {
+  it.each([
+    [1, '1000\n', 'cache 1\ninactive_file 5\ntotal_inactive_file 300\n', 700],
+    [2, '1000\n', 'anon 1\ninactive_file 300\nactive_file 2\n', 700],
+    [2, '100\n', 'inactive_file 300\n', 0],
+    [1, '1000\n', 'inactive_file 300\n', undefined],
+    [2, '', 'inactive_file 300\n', undefined],
+  ] as const)('cgroup v%i of %j', (version, usage, stat, bytes) => {
+    expect(workingSet(version, usage, stat)).toBe(bytes);
+  });
+});
+
+describe('CPU shares', () => {
+  it.each([
+    [64, 128],
+    [512, 1024],
+    [1024, 2048],
+    [2560, 5120],
+    [65_536, 16_384],
+  ])('%i MB', (megabytes, shares) => {
+    expect(cpuSharesOf(megabytes * MB)).toBe(shares);
+  });
+});
+
+describe('a call to an engine that is away', () => {
+  it('is repeated until it answers; other errors are thrown', async () => {
+    let calls = 0;
+    const away = new PaasError('service_unavailable', 'away');
+    const result = await insist(async () => {
+      calls += 1;
+      if (calls < 2) throw away;
+      return 'done';
+    }, new AbortController().signal);
+    expect([result, calls]).toEqual(['done', 2]);
+    const gone = new PaasError('not_found', 'gone');
+    await expect(insist(() => Promise.reject(gone), new AbortController().signal)).rejects.toBe(gone);
+  });
+
+  it('ends with the signal', async () => {
+    const stopped = new AbortController();
+    const away = () => Promise.reject(new PaasError('service_unavailable', 'away'));
+    const ended = insist(away, stopped.signal);
+    stopped.abort();
+    await expect(ended).rejects.toThrow();
+  });
+});
+
+describe('a crash', () => {
+  it('is counted and said once for each container', async () => {
+    const test = openTestDatabase();
+    const app = createApp(test.db, { name: 'crasher', owner: await addAccount(test.db) });
+    const said: string[] = [];
+    const dynoLog = {
+      platform: (_: string, process: string, text: string) => void said.push(`${process} ${text}`),
+      attach: async () => undefined,
+    };
+    const deps = { db: test.db, dynoLog, settings: { coolOffMs: 1_200_000 } };
+    const crash = (containerId: string, isCurrent = true) =>
+      tellCrash(
+        deps,
+        {
+          appId: app.id,
+          type: 'web',
+          number: 1,
+          releaseVersion: 2,
+          containerId,
+          isCurrent,
+          kind: 'crashed',
+          reason: 'x',
+        },
+        ['ended'],
+      );
+    expect([crash('one'), crash('one'), crash('two'), crash('two')]).toEqual([true, false, true, false]);
+    expect(said).toEqual([
+      'web.1 ended',
+      'web.1 ended',
+      'web.1 Crashed 2 times in a row: next try in 20 minutes',
+    ]);
+    expect(listCrashes(test.db, app.id)).toMatchObject([{ count: 2, releaseVersion: 2 }]);
+    expect(listIncidents(test.db, app.id)).toHaveLength(2);
+    crash('old', false);
+    expect(listCrashes(test.db, app.id)).toMatchObject([{ count: 2 }]);
+  });
+});
