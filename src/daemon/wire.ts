@@ -1,6 +1,7 @@
 // Constructs the parts of the daemon and connects them. Read it to see who needs whom.
 
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
@@ -186,6 +187,7 @@ function wireRouter({ config, paths, log }: DaemonOptions, signal: AbortSignal):
     bindAddress: config.bindAddress,
     httpPort: config.httpPort,
     maxConnections: MAX_CONNECTIONS,
+    threads: Math.max(1, Math.floor(availableParallelism() / 2)),
     runAs: undefined,
     haproxyPath: config.haproxyPath,
     accessLogPath: paths.accessLog,

@@ -1,6 +1,6 @@
 // The access log: the line that HAProxy writes, and what becomes of it, Heroku's `heroku[router]` line (pure).
-// A line has all fields of fixed form first and the client's own text last, as JSON: it stays one line whatever a
-// client sends, and if it is cut then only the path is.
+// A line has all fields of fixed form first and the client's own text last. HAProxy lets neither blanks nor control
+// characters into a request's target, so it stays one line of fields, and if it is cut then only the target is.
 
 /** One request to an app, told the way Heroku's router does. */
 export interface AccessLine {
@@ -29,8 +29,8 @@ export const ACCESS_LOG_FORMAT = [
   '%[ssl_fc]',
   '%[var(txn.host)]',
   '%[var(txn.request_id)]',
-  '%[var(txn.method),bytes(0,32),json(ascii)]',
-  '%[var(txn.path),json(ascii)]',
+  '%HM',
+  '%HU',
 ].join(' ');
 
 const DESCRIPTIONS: Record<string, string> = {
@@ -60,6 +60,8 @@ const INFO_CODES = new Set(['H27', 'H80', 'H81']);
 /** HAProxy's own answers when a server fails; the client is answered 503 instead. */
 const SERVER_FAILURES = new Set(['H11', 'H12', 'H13', 'H17', 'H19', 'H21', 'H99']);
 
+const VISIBLE = /^[!#-[\]-~]*$/;
+const METHOD_LIMIT = 32;
 const PATH_LIMIT = 2048;
 
 interface Fields {
@@ -149,7 +151,7 @@ function abortCode(when: string | undefined, status: number, server: string): st
 function readFields(line: string): Fields | undefined {
   const parts = line.split(' ');
   const [prefix, app, code, end, status, bytes, headers, queue, connect, active] = parts;
-  const [server, version, client, tls, host, requestId, method] = parts.slice(10);
+  const [server, version, client, tls, host, requestId, method, target] = parts.slice(10);
   if (prefix !== PREFIX || app === undefined || app === '-' || method === undefined) return undefined;
   return {
     app,
@@ -167,8 +169,8 @@ function readFields(line: string): Fields | undefined {
     isTls: tls === '1',
     host: host ?? '',
     requestId: requestId ?? '',
-    method: readJson(method),
-    path: readJson(parts.slice(17).join(' ')),
+    method: method.slice(0, METHOD_LIMIT),
+    path: readTarget(target ?? ''),
   };
 }
 
@@ -214,19 +216,12 @@ function plus(ms: number): number {
   return Math.max(ms, 0);
 }
 
-/** The text that HAProxy's `json(ascii)` wrote: the inside of a JSON string whose escapes are bytes. */
-function readJson(json: string): string {
-  // A line that was cut may end within an escape.
-  return parseJson(json) ?? parseJson(json.replace(/\\(?:u[0-9a-f]{0,3})?$/i, '')) ?? '';
-}
-
-function parseJson(json: string): string | undefined {
-  try {
-    const bytes: unknown = JSON.parse(`"${json}"`);
-    return typeof bytes === 'string' ? Buffer.from(bytes, 'latin1').toString('utf8') : undefined;
-  } catch {
-    return undefined;
-  }
+/** The path of a request's target, which HAProxy writes with `#22` for a quotation mark. */
+function readTarget(target: string): string {
+  const path = target.startsWith('/') ? target : target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, '');
+  return path.includes('#')
+    ? path.replace(/#([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
+    : path;
 }
 
 /** A text between double quotes: control characters, quotes and what reorders text are escaped. */
@@ -242,5 +237,5 @@ function quoted(text: string): string {
 
 /** A text without quotes around it: nothing but visible ASCII, and no blank that would begin another field. */
 function plain(text: string): string {
-  return text.replace(/[^\x21-\x7e]|["\\]/g, '?');
+  return VISIBLE.test(text) ? text : text.replace(/[^\x21-\x7e]|["\\]/g, '?');
 }

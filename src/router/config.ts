@@ -127,9 +127,13 @@ function globalSection(settings: RouterSettings, fingerprint: string): string[] 
     // Raw lines on standard output, which is the access log's pipe.
     '  log stdout len 4096 format raw local0 info',
     `  maxconn ${settings.maxConnections}`,
+    `  nbthread ${settings.threads}`,
+    // So that the access log has paths as long as Heroku's.
+    '  tune.http.logurilen 3072',
     '  no strict-limits',
-    '  hard-stop-after 1h',
-    '  mworker-max-reloads 50',
+    // An old worker ends with its last connection; only what is left of a WebSocket after a day is cut.
+    '  hard-stop-after 24h',
+    '  mworker-max-reloads 500',
     `  lua-load ${join(settings.dir, BOOT_QUEUE_SCRIPT)}`,
     ...(settings.runAs === undefined
       ? []

@@ -12,6 +12,8 @@ export interface RouterSettings {
   readonly httpPort: number;
   /** Connections at once, over all apps. Each costs two file descriptors. */
   readonly maxConnections: number;
+  /** Threads of a worker. More than one for each two cores take the cores from the apps, and answer later for it. */
+  readonly threads: number;
   /** The account that the workers run as, or undefined to stay the one they were started by. */
   readonly runAs: { readonly user: string; readonly group: string } | undefined;
 }
@@ -30,6 +32,9 @@ export function checkSettings(settings: RouterSettings): void {
   checkPort(settings.httpPort);
   if (!Number.isInteger(settings.maxConnections) || settings.maxConnections < 10) {
     throw new TypeError('maxConnections must be an integer of at least 10');
+  }
+  if (!Number.isInteger(settings.threads) || settings.threads < 1 || settings.threads > 64) {
+    throw new TypeError('threads must be an integer from 1 to 64');
   }
   if (settings.runAs === undefined) return;
   check(/^[a-z_][a-z0-9_-]{0,31}$/, settings.runAs.user, 'user');

@@ -100,6 +100,7 @@ export async function openHouse(
     bindAddress: '127.0.0.1',
     httpPort,
     maxConnections: 2000,
+    threads: 1,
     runAs: undefined,
     haproxyPath: '/usr/sbin/haproxy',
     accessLogPath: paths.accessLog,

@@ -42,6 +42,7 @@ export async function startRouter(
       httpPort: port,
       bindAddress: '127.0.0.1',
       maxConnections: 4000,
+      threads: 2,
       runAs,
       haproxyPath: HAPROXY,
       accessLogPath,

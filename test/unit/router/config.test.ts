@@ -8,6 +8,7 @@ const settings: RouterSettings = {
   httpPort: 8080,
   bindAddress: '*',
   maxConnections: 4000,
+  threads: 1,
   runAs: { user: 'haproxy', group: 'haproxy' },
 };
 const server = (changes: Partial<RoutedServer> = {}): RoutedServer => ({
