@@ -10,19 +10,18 @@ import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
-import type { LogWriter } from './action-log.js';
 import {
   CLIENT_FRAME,
   createFrameDecoder,
   encodeFrame,
   type Frame,
-  readSignal,
-  readSize,
   SERVER_FRAME,
-} from './attach-frames.js';
+} from '../schemas/run-frames.js';
+import type { LogWriter } from './action-log.js';
 import { isOwnOrigin } from './auth.js';
 import { errorBody } from './error-reply.js';
 import type { PlatformUrls } from './present.js';
+import { readSignal, readSize } from './read-run-frames.js';
 
 /** A one-off dyno that waits for its client. */
 export interface Offer {
@@ -166,11 +165,13 @@ function drained(socket: Duplex): Promise<void> {
   });
 }
 
+const MAX_PAYLOAD_BYTES = 1024 * 1024;
+
 function takeInput(offer: Offer, from: { socket: Duplex; head: Buffer; log: Logger }): void {
   const { socket, head, log } = from;
   const { oneOff } = offer;
   const stdin = oneOff.attachment?.stdin;
-  const decoder = createFrameDecoder();
+  const decode = createFrameDecoder({ maxPayloadBytes: MAX_PAYLOAD_BYTES });
   stdin?.on('error', () => undefined);
   const write = (bytes: Buffer) => {
     if (!stdin?.writable || stdin.write(bytes)) return;
@@ -197,7 +198,7 @@ function takeInput(offer: Offer, from: { socket: Duplex; head: Buffer; log: Logg
   };
   const takeAll = (chunk: Buffer) => {
     try {
-      for (const frame of decoder.push(chunk)) {
+      for (const frame of decode(chunk)) {
         take(frame).catch((error: unknown) =>
           log.debug({ err: error }, 'frame of an attached client failed'),
         );

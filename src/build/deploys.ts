@@ -14,6 +14,7 @@ import type { App } from '../platform/apps.js';
 import { createBuild, findBuild, finishBuild, startBuild } from '../platform/builds.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import { createDeployRelease, getLatestConfig, type Release } from '../platform/releases.js';
+import type { RolloutOutcome } from '../platform/rollout-outcome.js';
 import { type BuildSettings, buildSlug } from './build.js';
 import { BuildOutput, outputPath, readKeptOutput } from './output.js';
 import { BuildQueue, type Wait } from './queue.js';
@@ -51,14 +52,6 @@ export type DeployOutcome =
   | { readonly kind: 'released'; readonly release: Release }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'canceled' };
-
-/** How bringing a release live ended, told by the dyno loop. */
-export type RolloutOutcome =
-  | { readonly kind: 'live' }
-  | { readonly kind: 'release-phase-failed'; readonly exitCode: number }
-  | { readonly kind: 'unhealthy'; readonly reason: string }
-  | { readonly kind: 'superseded' }
-  | { readonly kind: 'nothing-to-run' };
 
 export interface DeployOptions {
   readonly db: Database;

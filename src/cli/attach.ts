@@ -2,9 +2,15 @@
 
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import {
+  CLIENT_FRAME,
+  createFrameDecoder,
+  encodeFrame,
+  type Frame,
+  SERVER_FRAME,
+} from '../schemas/run-frames.js';
 import type { ApiClient } from './api-client.js';
 import { CliError } from './cli-error.js';
-import { ClientFrame, createFrameDecoder, encodeFrame, ServerFrame } from './run-frames.js';
 import type { Terminal } from './terminal.js';
 import { writeTo } from './write-stream.js';
 
@@ -14,6 +20,7 @@ const FORCE_COUNT = 4;
 const FORCE_WINDOW_MS = 1000;
 const EXIT_INTERRUPTED = 130;
 const KEEP_ALIVE_MS = 30_000;
+const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
 
 /** Runs until the command has ended; answers its exit code. `tty` sends keys as they are typed. */
 export async function attach(
@@ -50,12 +57,12 @@ async function receive(
   head: Buffer,
   to: { terminal: Terminal; signal: AbortSignal },
 ): Promise<number> {
-  const decode = createFrameDecoder();
+  const decode = frameReader();
   for await (const chunk of chunks(socket, head, to.signal)) {
     for (const { type, payload } of decode(chunk)) {
-      if (type === ServerFrame.stdout) await writeTo(to.terminal.stdout, payload, to.signal);
-      else if (type === ServerFrame.stderr) await writeTo(to.terminal.stderr, payload, to.signal);
-      else if (type === ServerFrame.exit) return parseExit(payload);
+      if (type === SERVER_FRAME.stdout) await writeTo(to.terminal.stdout, payload, to.signal);
+      else if (type === SERVER_FRAME.stderr) await writeTo(to.terminal.stderr, payload, to.signal);
+      else if (type === SERVER_FRAME.exit) return parseExit(payload);
     }
   }
   to.signal.throwIfAborted();
@@ -63,6 +70,17 @@ async function receive(
   throw new CliError('The connection to the dyno broke: how the command ended is not known.', {
     hint: 'It may still be running. See: paas ps',
   });
+}
+
+function frameReader(): (chunk: Buffer) => Frame[] {
+  const decode = createFrameDecoder({ maxPayloadBytes: MAX_PAYLOAD_BYTES });
+  return (chunk) => {
+    try {
+      return decode(chunk);
+    } catch (cause) {
+      throw new CliError('The server sent something that is not a frame.', { cause });
+    }
+  };
 }
 
 /** Sockets that the user left by force. */
@@ -98,14 +116,14 @@ async function sendInput(
         socket.destroy();
         return;
       }
-      if (!socket.write(encodeFrame(ClientFrame.stdin, bytes)))
+      if (!socket.write(encodeFrame(CLIENT_FRAME.stdin, bytes)))
         await once(socket, 'drain', { signal: options.signal });
     }
   } catch (error) {
     if (options.signal.aborted) return;
     throw error;
   }
-  if (!options.signal.aborted && socket.writable) socket.write(encodeFrame(ClientFrame.stdinEnd));
+  if (!options.signal.aborted && socket.writable) socket.write(encodeFrame(CLIENT_FRAME.stdinEnd));
 }
 
 function isForcedExit(bytes: Buffer, interrupts: number[]): boolean {
@@ -120,7 +138,7 @@ function isForcedExit(bytes: Buffer, interrupts: number[]): boolean {
 function enterRawMode({ stdin, stdout }: Terminal, socket: Socket): () => void {
   const sendSize = () => {
     const size = { columns: stdout.columns, rows: stdout.rows };
-    if (socket.writable) socket.write(encodeFrame(ClientFrame.resize, JSON.stringify(size)));
+    if (socket.writable) socket.write(encodeFrame(CLIENT_FRAME.resize, JSON.stringify(size)));
   };
   const leave = () => stdin.setRawMode(false);
   stdin.setRawMode(true);
@@ -142,7 +160,7 @@ function forwardSignals(socket: Socket, tty: boolean): () => void {
       if (name === 'SIGINT' && !tty && isForcedExit(Buffer.of(3), interrupts)) {
         forced.add(socket);
         socket.destroy();
-      } else if (socket.writable) socket.write(encodeFrame(ClientFrame.signal, name));
+      } else if (socket.writable) socket.write(encodeFrame(CLIENT_FRAME.signal, name));
     };
     process.on(name, listener);
     return { name, listener };

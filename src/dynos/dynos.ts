@@ -13,6 +13,7 @@ import type { OnStep } from '../platform/deploy-steps.js';
 import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
 import { currentRelease, type Release, releaseIdOf } from '../platform/releases.js';
+import type { RolloutOutcome } from '../platform/rollout-outcome.js';
 import type { Router } from '../router/router.js';
 import type { RouterState } from '../router/router-state.js';
 import { createAddresses, divideSubnet } from './addresses.js';
@@ -25,7 +26,7 @@ import { createOneOffs, type OneOffs } from './one-off.js';
 import { createOutOfMemory, type OutOfMemory } from './out-of-memory.js';
 import { createReconciler, type Reconciler } from './reconcile.js';
 import { createReleasePhases } from './release-phase.js';
-import { followRollout, type RolloutOutcome } from './rollout.js';
+import { followRollout } from './rollout.js';
 import { createWakeup, type Wakeup } from './wakeup.js';
 
 export interface Dynos {

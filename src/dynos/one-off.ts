@@ -7,11 +7,11 @@ import type { Attachment, Container, Engine } from '../engine/engine.js';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { App } from '../platform/apps.js';
-import { currentRelease, getReleaseConfig, releaseIdOf } from '../platform/releases.js';
+import { currentRelease, releaseIdOf } from '../platform/releases.js';
 import { DEFAULT_SIZE, parseSize } from '../platform/sizes.js';
-import type { Dyno } from './dyno.js';
+import { createContainer } from './create-container.js';
+import { type Dyno, dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
-import { commandFor, dynoEnvironment } from './environment.js';
 
 export interface OneOffRequest {
   readonly app: App;
@@ -115,32 +115,23 @@ async function createOneOff(
     });
   }
   const { size, memoryBytes } = parseSize(request.size ?? DEFAULT_SIZE);
-  const image = await deps.engine.inspectImage(release.image);
   const number = deps.newRunNumber();
-  const name = `run.${number}`;
-  const config = { ...getReleaseConfig(deps.db, release.id), ...request.env };
-  const containerId = await deps.engine.createContainer(
-    oneOffSpec({
-      instance: deps.settings.instance,
-      app: { id: app.id, name: app.name },
-      suffix: deps.newSuffix(),
-      image: image.id,
-      release: release.version,
+  const { containerId, command } = await createContainer(
+    deps,
+    {
+      app,
+      release,
       type: 'run',
       number,
-      imageUser: image.user,
-      ...commandFor(request.command, image),
-      env: dynoEnvironment({ app, release, config, dyno: name, hasPort: true }),
+      command: request.command,
+      env: request.env,
+      hasPort: true,
       memoryBytes,
-      network: { name: deps.settings.network, ip: undefined },
-      tty: request.tty,
-      openStdin: request.attach,
-      attached: request.attach,
-    }),
+    },
+    (spec) => oneOffSpec({ ...spec, tty: request.tty, openStdin: request.attach, attached: request.attach }),
   );
-  const command = typeof request.command === 'string' ? request.command : request.command.join(' ');
   const dyno: Dyno = {
-    name,
+    name: dynoName({ type: 'run', number }),
     type: 'run',
     number,
     state: 'starting',

@@ -4,16 +4,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
 import { LABEL, releasePhaseSpec } from '../engine/container-spec.js';
-import type { Container, Engine, ImageDetails } from '../engine/engine.js';
-import { PaasError } from '../errors.js';
+import type { Container, Engine } from '../engine/engine.js';
 import type { ReleaseId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { getApp } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
-import { getReleaseConfig, type Release, setReleaseStatus } from '../platform/releases.js';
+import { type Release, setReleaseStatus } from '../platform/releases.js';
 import { DEFAULT_SIZE, parseSize } from '../platform/sizes.js';
+import { createContainer, ImageGoneError } from './create-container.js';
+import { dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
-import { commandFor, dynoEnvironment } from './environment.js';
 import { createTranscript, type Transcript } from './transcript.js';
 
 export interface ReleasePhases {
@@ -54,9 +54,6 @@ const MAX_OUTPUT_BYTES = 1024 * 1024;
 const MAX_EXIT_CODES = 1000;
 const RETRY_MS = 5000;
 
-/** The image of a release is not there any more: no later try can run its phase. */
-class ImageGoneError extends Error {}
-
 export function createReleasePhases(deps: ReleasePhaseDeps): ReleasePhases {
   const running = new Map<ReleaseId, Transcript>();
   const exitCodes = new Map<ReleaseId, number>();
@@ -86,7 +83,7 @@ export function createReleasePhases(deps: ReleasePhaseDeps): ReleasePhases {
     if (deps.signal.aborted) return;
     deps.log.error({ err: error, release: release.id }, 'the release phase broke off');
     if (error instanceof ImageGoneError) {
-      transcript.write(`${error.message}\n`);
+      transcript.write(`The release command could not run: ${error.message} ${error.hint}\n`);
       setReleaseStatus(deps.db, { releaseId: release.id, status: 'failed', output: transcript.text() });
       return;
     }
@@ -158,48 +155,25 @@ async function runToEnd(
 
 async function createPhase(deps: ReleasePhaseDeps, release: Release): Promise<string> {
   const app = getApp(deps.db, release.appId);
-  if (app === undefined || release.image === undefined)
-    throw new Error('nothing to run the release phase with');
-  const image = await imageOf(deps, release, release.image);
+  if (app === undefined) throw new Error('the app of the release phase is gone');
   const number = deps.newRunNumber();
-  const name = `release.${number}`;
-  const command = release.processTypes['release'] ?? '';
-  const containerId = await deps.engine.createContainer(
-    releasePhaseSpec({
-      instance: deps.settings.instance,
-      app: { id: app.id, name: app.name },
-      suffix: deps.newSuffix(),
-      image: image.id,
-      release: release.version,
+  const { containerId, command } = await createContainer(
+    deps,
+    {
+      app,
+      release,
       type: 'release',
       number,
-      imageUser: image.user,
-      ...commandFor(command, image),
-      env: dynoEnvironment({
-        app,
-        release,
-        config: getReleaseConfig(deps.db, release.id),
-        dyno: name,
-        hasPort: false,
-      }),
+      command: release.processTypes['release'] ?? '',
+      hasPort: false,
       memoryBytes: parseSize(DEFAULT_SIZE).memoryBytes,
-      network: { name: deps.settings.network, ip: undefined },
-    }),
+    },
+    releasePhaseSpec,
   );
+  const name = dynoName({ type: 'release', number });
   await deps.dynoLog.attach({ containerId, appId: app.id, process: name, tty: false });
   deps.dynoLog.platform(app.id, name, `Starting process with command \`${command}\``);
   return containerId;
-}
-
-async function imageOf(deps: ReleasePhaseDeps, release: Release, image: string): Promise<ImageDetails> {
-  try {
-    return await deps.engine.inspectImage(image);
-  } catch (error) {
-    if (!(error instanceof PaasError && error.id === 'not_found')) throw error;
-    throw new ImageGoneError(
-      `The release command could not run: the image of v${release.version} is gone. Deploy again.`,
-    );
-  }
 }
 
 /**

@@ -5,20 +5,8 @@ import type { AppId, ReleaseId } from '../ids.js';
 import { listCrashes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
 import { currentRelease, getRelease, type Release } from '../platform/releases.js';
+import type { RolloutOutcome } from '../platform/rollout-outcome.js';
 import { type DynoContainer, dynoName } from './dyno.js';
-
-/** How it ended. Whatever it was, the release exists. */
-export type RolloutOutcome =
-  /** Every wanted dyno of it is up. */
-  | { readonly kind: 'live' }
-  /** Its release command failed: the release before it goes on. */
-  | { readonly kind: 'release-phase-failed'; readonly exitCode: number }
-  /** Its dynos do not come up: those of the release before it go on as long as they do. */
-  | { readonly kind: 'unhealthy'; readonly reason: string }
-  /** A newer release took its place before it was live. */
-  | { readonly kind: 'superseded' }
-  /** No dyno is wanted. */
-  | { readonly kind: 'nothing-to-run' };
 
 export interface RolloutDeps {
   readonly db: Database;

@@ -2,20 +2,20 @@
 
 import type { Database } from '../db/database.js';
 import { dynoSpec } from '../engine/container-spec.js';
-import type { Engine, ImageDetails } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { PaasError } from '../errors.js';
 import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import type { App } from '../platform/apps.js';
 import { getApp } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
-import { currentRelease, findRelease, getReleaseConfig } from '../platform/releases.js';
+import { currentRelease, findRelease } from '../platform/releases.js';
 import { cpuSharesOf } from '../platform/sizes.js';
 import type { Addresses } from './addresses.js';
 import { tellCrash } from './crash.js';
+import { createContainer } from './create-container.js';
 import { dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
-import { commandFor, dynoEnvironment } from './environment.js';
 import { describeListening, listeningSockets, waitUntilHealthy } from './health.js';
 import { insist } from './insist.js';
 import type { Lives } from './lives.js';
@@ -119,51 +119,31 @@ async function createDyno(
 ): Promise<string> {
   const { app, slot } = options;
   const release = findRelease(deps.db, app, String(slot.releaseVersion));
-  const image = await runnableImage(deps.engine, release.image);
-  const command = release.processTypes[slot.type] ?? '';
   const name = dynoName(slot);
   const ip = deps.addresses.take(options.usedAddresses);
   try {
-    const containerId = await deps.engine.createContainer(
-      dynoSpec({
-        instance: deps.settings.instance,
-        app: { id: app.id, name: app.name },
-        suffix: deps.newSuffix(),
-        image: image.id,
-        release: release.version,
+    const { containerId, command } = await createContainer(
+      deps,
+      {
+        app,
+        release,
         type: slot.type,
         number: slot.number,
-        imageUser: image.user,
-        ...commandFor(command, image),
-        env: dynoEnvironment({
-          app,
-          release,
-          config: getReleaseConfig(deps.db, release.id),
-          dyno: name,
-          hasPort: slot.type === 'web',
-        }),
+        command: release.processTypes[slot.type] ?? '',
+        hasPort: slot.type === 'web',
         memoryBytes: slot.memoryBytes,
-        cpuShares: cpuSharesOf(slot.memoryBytes),
-        network: { name: deps.settings.network, ip },
-        startedFor: deps.db.now(),
-      }),
+        ip,
+      },
+      (request) =>
+        dynoSpec({ ...request, startedFor: deps.db.now(), cpuShares: cpuSharesOf(slot.memoryBytes) }),
     );
     deps.lives.enter(containerId, 'starting');
     await deps.dynoLog.attach({ containerId, appId: app.id, process: name, tty: false });
-    deps.dynoLog.platform(
-      app.id,
-      name,
-      `Starting process with command \`${command || image.cmd.join(' ')}\``,
-    );
+    deps.dynoLog.platform(app.id, name, `Starting process with command \`${command}\``);
     return containerId;
   } finally {
     deps.addresses.settle(ip);
   }
-}
-
-async function runnableImage(engine: Engine, image: string | undefined): Promise<ImageDetails> {
-  if (image === undefined) throw new PaasError('not_found', 'The release has no image.');
-  return await engine.inspectImage(image);
 }
 
 /** R10: says what the process did instead of opening its port, then ends it. */

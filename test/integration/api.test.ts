@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createFrameDecoder, encodeFrame, type Frame } from '../../src/api/attach-frames.js';
 import type { ServerDeps } from '../../src/api/server.js';
 import type { OneOff, OneOffRequest } from '../../src/dynos/one-off.js';
 import type { TailEvent } from '../../src/logs/client.js';
 import { findAppFor } from '../../src/platform/apps.js';
 import { addCollaborator, removeCollaborator } from '../../src/platform/collaborators.js';
+import { createFrameDecoder, encodeFrame, type Frame } from '../../src/schemas/run-frames.js';
 import { logLine, PASSWORD, startTestServer, type TestServer, until } from '../support/api-server.js';
 
 let test: TestServer;
@@ -421,9 +421,9 @@ describe('one-off dynos', () => {
     outgoing.end();
     const [reply, socket] = (await once(outgoing, 'upgrade')) as [{ statusCode: number }, Duplex];
     expect(reply.statusCode).toBe(101);
-    const decoder = createFrameDecoder();
+    const decode = createFrameDecoder({ maxPayloadBytes: 1024 ** 2 });
     const frames: Frame[] = [];
-    socket.on('data', (chunk: Buffer) => frames.push(...decoder.push(chunk)));
+    socket.on('data', (chunk: Buffer) => frames.push(...decode(chunk)));
     return { socket, frames };
   }
 

@@ -6,12 +6,7 @@ import { dirname, join } from 'node:path';
 import Docker from 'dockerode';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  createDeploys,
-  type Deploys,
-  type RolloutOutcome,
-  type RunningDeploy,
-} from '../../src/build/deploys.js';
+import { createDeploys, type Deploys, type RunningDeploy } from '../../src/build/deploys.js';
 import { failInterruptedBuilds } from '../../src/build/interrupted.js';
 import type { Source } from '../../src/build/source.js';
 import { type Database, openDatabase } from '../../src/db/database.js';
@@ -22,6 +17,7 @@ import { type App, createApp } from '../../src/platform/apps.js';
 import { setBuildpacks } from '../../src/platform/buildpacks.js';
 import { createBuild, findBuild, startBuild } from '../../src/platform/builds.js';
 import { changeConfig } from '../../src/platform/config-vars.js';
+import type { RolloutOutcome } from '../../src/platform/rollout-outcome.js';
 import { createDiskSpace } from '../../src/upkeep/disk-space.js';
 import { compileArchiveWorker } from '../support/archive-worker.js';
 import { importTinyImage } from '../support/tiny-image.js';

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { createFrameDecoder, encodeFrame } from '../../src/cli/run-frames.js';
+import { createFrameDecoder, encodeFrame } from '../../src/schemas/run-frames.js';
 
 export interface SeenRequest {
   readonly method: string;
@@ -56,7 +56,7 @@ export async function startApiStub(): Promise<ApiStub> {
     const send = (type: number, payload: Buffer | string) => socket.write(encodeFrame(type, payload));
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: paas-run/1\r\n\r\n');
     found.greet?.(send, socket);
-    const decode = createFrameDecoder();
+    const decode = createFrameDecoder({ maxPayloadBytes: 1024 ** 2 });
     socket.on('data', (chunk) => {
       for (const frame of decode(chunk)) found.program(frame, send);
     });

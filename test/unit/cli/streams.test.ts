@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createEventParser } from '../../../src/cli/event-stream.js';
 import { createLogPainter, forTerminal, parseLogLine } from '../../../src/cli/log-lines.js';
-import { createFrameDecoder, encodeFrame } from '../../../src/cli/run-frames.js';
 
 describe('server-sent events', () => {
   const text =
@@ -20,27 +19,6 @@ describe('server-sent events', () => {
   });
   it('drops an event that was cut off', () => {
     expect(createEventParser()('id: 1\ndata: a\n')).toEqual([]);
-  });
-});
-
-describe('frames', () => {
-  const frames = [
-    { type: 1, payload: Buffer.from('out') },
-    { type: 2, payload: Buffer.alloc(0) },
-    { type: 3, payload: Buffer.from('{"code":1}') },
-  ];
-  const bytes = Buffer.concat(frames.map(({ type, payload }) => encodeFrame(type, payload)));
-  it.each([1, 2, 5, 6, 100])('are read in pieces of %d bytes', (size) => {
-    const decode = createFrameDecoder();
-    const read = [];
-    for (let at = 0; at < bytes.length; at += size) read.push(...decode(bytes.subarray(at, at + size)));
-    expect(read).toEqual(frames);
-  });
-  it('begin with the type and the length, big endian', () => {
-    expect(encodeFrame(2, 'ab')).toEqual(Buffer.from([2, 0, 0, 0, 2, 97, 98]));
-  });
-  it('may not be absurdly long', () => {
-    expect(() => createFrameDecoder()(Buffer.from('HTTP/1.1'))).toThrow('not a frame');
   });
 });
 

@@ -1,9 +1,10 @@
-// The frames of `paas-run/1`: one byte of type, four bytes of length (big endian), the payload. Pure.
+// The frames of `paas-run/1`, the protocol between a client and its one-off dyno: one byte of type, four bytes of
+// length (big endian), the payload. Pure.
 
-import { CliError } from './cli-error.js';
-
-export const ClientFrame = { stdin: 0, stdinEnd: 1, resize: 2, signal: 3 } as const;
-export const ServerFrame = { stdout: 1, stderr: 2, exit: 3 } as const;
+/** Client to daemon. */
+export const CLIENT_FRAME = { stdin: 0, stdinEnd: 1, resize: 2, signal: 3 } as const;
+/** Daemon to client. */
+export const SERVER_FRAME = { stdout: 1, stderr: 2, exit: 3 } as const;
 
 export interface Frame {
   readonly type: number;
@@ -11,7 +12,6 @@ export interface Frame {
 }
 
 const HEADER_BYTES = 5;
-const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
 
 /** One frame as bytes. */
 export function encodeFrame(type: number, payload: Uint8Array | string = ''): Buffer {
@@ -23,8 +23,8 @@ export function encodeFrame(type: number, payload: Uint8Array | string = ''): Bu
   return frame;
 }
 
-/** A decoder that is fed pieces and answers the frames that are complete. Throws when a frame is absurdly long. */
-export function createFrameDecoder(): (chunk: Buffer) => Frame[] {
+/** A decoder that is fed pieces and answers the frames that are complete. Throws an Error on a longer payload. */
+export function createFrameDecoder(limits: { maxPayloadBytes: number }): (chunk: Buffer) => Frame[] {
   let pieces: Buffer[] = [];
   let held = 0;
   let needed = HEADER_BYTES;
@@ -36,7 +36,7 @@ export function createFrameDecoder(): (chunk: Buffer) => Frame[] {
     while (held >= needed) {
       const bytes = pieces.length === 1 ? (pieces[0] ?? chunk) : Buffer.concat(pieces);
       const length = bytes.readUInt32BE(1);
-      if (length > MAX_PAYLOAD_BYTES) throw new CliError('The server sent something that is not a frame.');
+      if (length > limits.maxPayloadBytes) throw new Error(`a frame of ${length} bytes is too large`);
       needed = HEADER_BYTES + length;
       if (held < needed) {
         pieces = [bytes];
