@@ -217,10 +217,11 @@ export async function requestAs(
   host: string,
   port: number,
   path: string,
+  address = '127.0.0.1',
 ): Promise<{ status: number; body: string }> {
   return await new Promise((resolve, reject) => {
     const get = httpRequest({
-      host: '127.0.0.1',
+      host: address,
       port,
       path,
       agent: false,

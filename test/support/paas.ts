@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findHaproxy } from '../../src/router/haproxy-process.js';
 import { eventually, freePort, requestAs } from './house.js';
+import type { PrivateEngine } from './private-engine.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const DIST = join(PROJECT, 'dist');
@@ -72,6 +73,8 @@ export interface Paas extends AsyncDisposable {
   readonly instance: string;
   readonly network: string;
   readonly httpPort: number;
+  /** Where the router listens: 127.0.0.1, or the address of the private engine's network. */
+  readonly address: string;
   readonly url: string;
   /** The first account, an administrator. */
   readonly owner: User;
@@ -84,6 +87,8 @@ export interface Paas extends AsyncDisposable {
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
   /** All that paasd has printed. */
   daemonLog(): string;
+  /** Process id of paasd; undefined while it does not run. */
+  readonly pid: number | undefined;
   docker(args: readonly string[]): Promise<string>;
 }
 
@@ -116,16 +121,40 @@ export function startProgram(program: string, args: readonly string[], options: 
   return { child, text: () => all, ended, kill };
 }
 
+export interface PaasOptions {
+  /** Runs paasd and what it starts in the network of this engine, on its containers. */
+  readonly engine?: PrivateEngine;
+  /** Another socket of the engine, such as that of a proxy. */
+  readonly dockerSocket?: string;
+  /** Folder that gets the data directory, such as the engine's disk. */
+  readonly parentDir?: string;
+  /** Put before the command line of paasd, such as `faketime +1h`. */
+  readonly wrapper?: readonly string[];
+}
+
 /** Starts the product and creates its first account. */
-export async function startPaas(settings: Readonly<Record<string, string>> = {}): Promise<Paas> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'paas-e2e-'));
+export async function startPaas(
+  settings: Readonly<Record<string, string>> = {},
+  options: PaasOptions = {},
+): Promise<Paas> {
+  const { engine } = options;
+  const dataDir = mkdtempSync(join(options.parentDir ?? tmpdir(), 'paas-e2e-'));
   const instance = `test-${randomBytes(5).toString('hex')}`;
   writeFileSync(join(dataDir, 'instance-id'), instance, { mode: 0o600 });
   const httpPort = await freePort();
-  const env = daemonEnvironment({ dataDir, httpPort, apiPort: await freePort(), settings });
-  const url = `http://localhost:${httpPort}`;
+  const address = engine?.network.address ?? '127.0.0.1';
+  const env = {
+    ...daemonEnvironment({ dataDir, httpPort, apiPort: await freePort() }),
+    ...(engine && {
+      PAAS_BIND_ADDRESS: '0.0.0.0',
+      PAAS_PLATFORM_HOST: address,
+      PAAS_DOCKER_SOCKET: options.dockerSocket ?? engine.socketPath,
+    }),
+    ...settings,
+  };
+  const url = `http://${engine === undefined ? 'localhost' : address}:${httpPort}`;
   const logPath = join(dataDir, 'paasd-output.log');
-  const docker = (args: readonly string[]) => dockerCommand(args);
+  const docker = engine?.docker ?? dockerCommand;
   let daemon: ChildProcess | undefined;
 
   const paas: Omit<Paas, 'owner'> = {
@@ -133,22 +162,30 @@ export async function startPaas(settings: Readonly<Record<string, string>> = {})
     instance,
     network: `paas-${instance}`,
     httpPort,
+    address,
     url,
     docker,
+    get pid() {
+      return daemon?.exitCode === null && daemon.signalCode === null ? daemon.pid : undefined;
+    },
     daemonLog: () => readFileSync(logPath, 'utf8'),
-    http: (app, path = '/') => requestAs(`${app}.localhost`, httpPort, path),
+    http: (app, path = '/') => requestAs(`${app}.localhost`, httpPort, path, address),
     answers: (app, text, path = '/') =>
       eventually(
         `${app} answers with ${text}`,
         async () => {
-          const { body } = await requestAs(`${app}.localhost`, httpPort, path).catch(() => ({ body: '' }));
+          const { body } = await requestAs(`${app}.localhost`, httpPort, path, address).catch(() => ({
+            body: '',
+          }));
           return body.includes(text) ? body : undefined;
         },
         90_000,
       ),
     async start() {
       const output = openSync(logPath, 'a');
-      daemon = spawn(process.execPath, [join(DIST, 'daemon/main.js')], {
+      const command = [...(options.wrapper ?? []), process.execPath, join(DIST, 'daemon/main.js')];
+      const [program = '', ...args] = engine?.network.inside(command) ?? command;
+      daemon = spawn(program, args, {
         env,
         stdio: ['ignore', output, output],
       });
@@ -173,7 +210,7 @@ export async function startPaas(settings: Readonly<Record<string, string>> = {})
     async [Symbol.asyncDispose]() {
       await paas.stop('SIGTERM');
       await endBeside(dataDir);
-      await removeObjects(instance);
+      if (engine === undefined) await removeObjects(instance);
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
@@ -192,7 +229,6 @@ function daemonEnvironment(parts: {
   dataDir: string;
   httpPort: number;
   apiPort: number;
-  settings: Readonly<Record<string, string>>;
 }): Record<string, string | undefined> {
   const [second, third] = randomBytes(2);
   const caBundle = process.env['NODE_EXTRA_CA_CERTS'] ?? process.env['SSL_CERT_FILE'];
@@ -204,7 +240,6 @@ function daemonEnvironment(parts: {
     PAAS_API_PORT: String(parts.apiPort),
     PAAS_SUBNET: `10.${20 + ((second ?? 0) % 80)}.${(third ?? 0) & 0xf0}.0/20`,
     ...(caBundle === undefined ? {} : { PAAS_BUILD_CA_BUNDLE: caBundle }),
-    ...parts.settings,
   };
 }
 
