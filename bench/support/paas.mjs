@@ -215,7 +215,13 @@ async function remove(paas) {
     ...findProcesses(config),
   ];
   for (const signal of ['SIGTERM', 'SIGKILL']) {
-    for (const pid of pids()) process.kill(pid, signal);
+    for (const pid of pids()) {
+      try {
+        process.kill(pid, signal);
+      } catch (error) {
+        if (error.code !== 'ESRCH') throw error;
+      }
+    }
     await until('the processes end', () => pids().length === 0, { everyMs: 50, deadlineMs: 10_000 }).catch(
       () => undefined,
     );
