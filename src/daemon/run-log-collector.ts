@@ -16,6 +16,8 @@ import {
 } from '../logs/collector.js';
 import { CollectorServer } from '../logs/collector-server.js';
 import type { CollectedContainer, ContainerState } from '../logs/container-output.js';
+import type { AccessLine } from '../router/access-log.js';
+import { createRequestMeter, type RequestMeter } from '../router/request-meter.js';
 import { createClockUs } from './clock-us.js';
 import { takeSocket } from './process-lock.js';
 
@@ -41,7 +43,7 @@ export async function runLogCollector(
   options: {
     log: Logger;
     signal: AbortSignal;
-    accessLog?: AsyncIterable<readonly { appId: string; text: string }[]>;
+    accessLog?: AsyncIterable<readonly AccessLine[]>;
   },
 ): Promise<void> {
   const { dataDir, instance, version, retention } = settings;
@@ -70,21 +72,23 @@ export async function runLogCollector(
       failed.abort(err);
     },
   });
-  await using server = new CollectorServer({ collector, log, version });
+  const meter = createRequestMeter(Date.now);
+  await using server = new CollectorServer({ collector, log, version, requests: meter.report });
   await server.listen(socketPath);
   log.info({ socketPath }, 'log collector ready');
   if (accessLog !== undefined) {
-    takeAccessLog(collector, accessLog).catch((err) => log.error({ err }, 'access log has ended'));
+    takeAccessLog({ collector, meter }, accessLog).catch((err) => log.error({ err }, 'access log has ended'));
   }
   if (!stop.aborted) await once(stop, 'abort');
   if (failed.signal.aborted) throw new Error('the log store has failed', { cause: failed.signal.reason });
 }
 
 async function takeAccessLog(
-  collector: LogCollector,
-  batches: AsyncIterable<readonly { appId: string; text: string }[]>,
+  to: { collector: LogCollector; meter: RequestMeter },
+  batches: AsyncIterable<readonly AccessLine[]>,
 ): Promise<void> {
   for await (const batch of batches) {
+    to.meter.count(batch);
     const byApp = new Map<string, string[]>();
     for (const { appId, text } of batch) {
       const texts = byApp.get(appId);
@@ -92,7 +96,7 @@ async function takeAccessLog(
       else texts.push(text);
     }
     for (const [appId, lines] of byApp)
-      collector.appendRun({ appId, source: 'heroku', process: 'router', lines });
+      to.collector.appendRun({ appId, source: 'heroku', process: 'router', lines });
   }
 }
 

@@ -43,6 +43,8 @@ export interface LogClient {
   health(): Promise<HealthReply>;
   /** Counts of the collector since its start. */
   stats(): Promise<unknown>;
+  /** The request counts of the collector's process (`MeterReport` of the router's request-meter.ts). */
+  requests(): Promise<unknown>;
   /** Ends the background delivery of written lines; what still waits is lost. */
   close(): void;
 }
@@ -79,6 +81,7 @@ export function createLogClient(options: { socketPath: string; clientId: string;
     // The collector's own reply.
     health: async () => JSON.parse(await call({ socketPath, path: '/health' })) as HealthReply,
     stats: async () => JSON.parse(await call({ socketPath, path: '/stats' })) as unknown,
+    requests: async () => JSON.parse(await call({ socketPath, agent, path: '/requests' })) as unknown,
     close() {
       closing.abort();
       agent.destroy();

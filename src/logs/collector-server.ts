@@ -25,13 +25,21 @@ export class CollectorServer {
   readonly #collector: LogCollector;
   readonly #log: Logger;
   readonly #version: string;
+  readonly #requests: () => unknown;
   readonly #lastBatch = new Map<string, number>();
   readonly #stopping = new AbortController();
 
-  constructor(options: { collector: LogCollector; log: Logger; version: string }) {
+  constructor(options: {
+    collector: LogCollector;
+    log: Logger;
+    version: string;
+    /** Counts of the apps' requests, from whoever reads the access log. */
+    requests?: () => unknown;
+  }) {
     this.#collector = options.collector;
     this.#log = options.log;
     this.#version = options.version;
+    this.#requests = options.requests ?? (() => ({}));
     this.#server = createServer({ keepAlive: true, noDelay: true }, (request, response) => {
       this.#answer(request, response).catch((err) => this.#fail(response, err));
     });
@@ -61,6 +69,8 @@ export class CollectorServer {
         return sendJson(response, { pid: process.pid, version: this.#version } satisfies HealthReply);
       case 'GET /stats':
         return sendJson(response, this.#collector.stats());
+      case 'GET /requests':
+        return sendJson(response, this.#requests());
       case 'POST /attach':
         await this.#collector.attach(await readJson<AttachRequest>(request));
         return sendJson(response, {});

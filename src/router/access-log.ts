@@ -7,9 +7,14 @@ export interface AccessLine {
   readonly appId: string;
   /** What follows `heroku[router]: `. One line, no control characters. */
   readonly text: string;
+  /** False: the router answered by itself. */
+  readonly reachedDyno: boolean;
+  /** How long the dyno took for its first byte, or was waited for in vain; undefined for tunnels such as WebSockets. */
+  readonly firstByteMs: number | undefined;
 }
 
-const PREFIX = 'paas1';
+// Counts up when the fields change: lines of another form, written around an upgrade, are not misread.
+const PREFIX = 'paas2';
 
 /** HAProxy's `log-format`. https://docs.haproxy.org/2.6/configuration.html#8.2.4 */
 export const ACCESS_LOG_FORMAT = [
@@ -23,6 +28,7 @@ export const ACCESS_LOG_FORMAT = [
   '%Tw',
   '%Tc',
   '%Ta',
+  '%Tr',
   '%s',
   '%HV',
   '%ci',
@@ -75,6 +81,8 @@ interface Fields {
   readonly connectMs: number;
   readonly headersMs: number;
   readonly activeMs: number;
+  /** Until the head of the dyno's answer; -1 when there was none. */
+  readonly responseMs: number;
   readonly server: string;
   readonly version: string;
   readonly client: string;
@@ -89,7 +97,12 @@ interface Fields {
 export function parseAccessLine(line: string): AccessLine | undefined {
   const fields = readFields(line);
   if (fields === undefined) return undefined;
-  return { appId: fields.app, text: routerText(fields) };
+  return {
+    appId: fields.app,
+    text: routerText(fields),
+    reachedDyno: reachedDyno(fields),
+    firstByteMs: reachedDyno(fields) ? firstByteMs(fields) : undefined,
+  };
 }
 
 /** Heroku's error code for how a request ended, or undefined when it went well. */
@@ -150,8 +163,8 @@ function abortCode(when: string | undefined, status: number, server: string): st
 
 function readFields(line: string): Fields | undefined {
   const parts = line.split(' ');
-  const [prefix, app, code, end, status, bytes, headers, queue, connect, active] = parts;
-  const [server, version, client, tls, host, requestId, method, target] = parts.slice(10);
+  const [prefix, app, code, end, status, bytes, headers, queue, connect, active, response] = parts;
+  const [server, version, client, tls, host, requestId, method, target] = parts.slice(11);
   if (prefix !== PREFIX || app === undefined || app === '-' || method === undefined) return undefined;
   return {
     app,
@@ -163,6 +176,7 @@ function readFields(line: string): Fields | undefined {
     queueMs: Number(queue),
     connectMs: Number(connect),
     activeMs: Number(active),
+    responseMs: Number(response),
     server: server ?? '<NOSRV>',
     version: version ?? '',
     client: client ?? '',
@@ -174,10 +188,21 @@ function readFields(line: string): Fields | undefined {
   };
 }
 
+function reachedDyno(f: Fields): boolean {
+  return f.server !== '<NOSRV>' && f.code === '-';
+}
+
+function firstByteMs(f: Fields): number | undefined {
+  if (f.responseMs >= 0) return f.status === 101 ? undefined : plus(f.connectMs) + f.responseMs;
+  // The time was over, or the client's patience.
+  const isWaiting = f.end === 'sH' || f.end === 'CH';
+  return isWaiting ? plus(f.activeMs - plus(f.headersMs) - plus(f.queueMs)) : undefined;
+}
+
 function routerText(f: Fields): string {
   const code = f.code === '-' ? errorCode(f.end, f.status, f.server) : f.code;
   const at = code === undefined || INFO_CODES.has(code) ? 'info' : 'error';
-  const reachedDyno = f.server !== '<NOSRV>' && f.code === '-';
+  const reached = reachedDyno(f);
   const serviceMs = f.activeMs - plus(f.headersMs) - plus(f.queueMs) - plus(f.connectMs);
   return [
     `at=${at}`,
@@ -187,11 +212,11 @@ function routerText(f: Fields): string {
     `host=${plain(f.host)}`,
     `request_id=${plain(f.requestId)}`,
     `fwd="${plain(f.client)}"`,
-    `dyno=${reachedDyno ? plain(dynoOf(f.server)) : ''}`,
-    `connect=${reachedDyno && f.connectMs >= 0 ? `${f.connectMs + plus(f.queueMs)}ms` : ''}`,
-    `service=${reachedDyno && f.connectMs >= 0 && f.activeMs >= 0 ? `${plus(serviceMs)}ms` : ''}`,
+    `dyno=${reached ? plain(dynoOf(f.server)) : ''}`,
+    `connect=${reached && f.connectMs >= 0 ? `${f.connectMs + plus(f.queueMs)}ms` : ''}`,
+    `service=${reached && f.connectMs >= 0 && f.activeMs >= 0 ? `${plus(serviceMs)}ms` : ''}`,
     `status=${sentStatus(code, f.status)}`,
-    `bytes=${reachedDyno ? plain(f.bytes) : ''}`,
+    `bytes=${reached ? plain(f.bytes) : ''}`,
     `protocol=${plain(protocol(f.version))}`,
     `tls=${f.isTls}`,
   ].join(' ');

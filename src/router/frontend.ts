@@ -15,7 +15,7 @@ export function renderFrontend(settings: RouterSettings): string[] {
   const modes = join(settings.dir, MODES_MAP);
   return [
     '',
-    'frontend http from base',
+    'frontend http from front',
     `  bind ${settings.bindAddress}:${settings.httpPort}`,
     `  bind ${handoverAddress(settings.dir)} accept-proxy`,
     `  log-format "${ACCESS_LOG_FORMAT}"`,
@@ -37,16 +37,18 @@ export function renderFrontend(settings: RouterSettings): string[] {
     returnPage(settings.dir, 404, 'no-such-app', '!{ var(txn.app) -m found }'),
     `  acl is_platform var(txn.app) -m str ${PLATFORM_KEY}`,
     '  http-request set-log-level info if !is_platform !{ stopping }',
-    // In which mode it is; what can be served needs none of the rules below. A booting app's request waits, then asks again.
+    // In which mode it is; what can be served needs none of the rules below. A booting app's request waits, then asks
+    // again; a sleeping app's wakes it first.
     `  http-request set-var(txn.mode) var(txn.app),map(${modes}) if !is_platform`,
     '  http-request allow if { var(txn.mode) -m str live } !{ stopping }',
-    '  http-request lua.wait_for_dyno if { var(txn.mode) -m str booting }',
-    `  http-request set-var(txn.mode) var(txn.app),map(${modes}) if { var(txn.mode) -m str booting }`,
+    '  http-request lua.wait_for_dyno if { var(txn.mode) -m str booting asleep }',
+    `  http-request set-var(txn.mode) var(txn.app),map(${modes}) if { var(txn.mode) -m str booting asleep }`,
     ...modePage(settings.dir, 'blank', 'H81', 'blank'),
     ...modePage(settings.dir, 'no-web-dynos', 'H14', 'application-error'),
     ...modePage(settings.dir, 'crashed', 'H10', 'application-error'),
     ...modePage(settings.dir, 'maintenance', 'H80', 'maintenance'),
     ...modePage(settings.dir, 'booting', 'H20', 'booting', 5),
+    ...modePage(settings.dir, 'asleep', 'H20', 'booting', 5),
     // Again, for a request that waited while a newer worker took over.
     '  http-request set-log-level silent if { stopping }',
     '  use_backend handover if { stopping }',

@@ -35,7 +35,9 @@ export type RoutedMode =
   /** Page H80; the dynos keep running. */
   | 'maintenance'
   /** Web dynos are on their way: requests wait some seconds, then page H20. */
-  | 'booting';
+  | 'booting'
+  /** Web dynos are stopped until somebody comes: a request has them woken (Router.listenForWakes), and waits. */
+  | 'asleep';
 
 /** One web dyno behind the router. */
 export interface RoutedServer {

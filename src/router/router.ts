@@ -19,7 +19,8 @@ import {
 } from './haproxy-process.js';
 import { checkAppId, checkServerName, type RouterState } from './router-state.js';
 import { askReload, type HaproxyProcesses, showProcesses, withWorker } from './runtime-api.js';
-import { CONFIG_FILE, MASTER_SOCKET, type RouterSettings } from './settings.js';
+import { CONFIG_FILE, MASTER_SOCKET, type RouterSettings, WAKE_SOCKET } from './settings.js';
+import { listenForWakes } from './wake-socket.js';
 import { needsReload, planWorker } from './worker-plan.js';
 import { readDroppedLogs, readSessions, readTables } from './worker-tables.js';
 
@@ -35,6 +36,11 @@ export interface Router {
   apply(state: RouterState): Promise<void>;
   /** Requests and tunnels on a server now, with those queued for it; idle connections do not count. */
   sessions(appId: string, serverName: string): Promise<number>;
+  /**
+   * Calls `onWake` with the app's id when a request to an app in mode `asleep` waits, and again each second until the
+   * app has another mode, until `signal` aborts. Ids that no app has are possible.
+   */
+  listenForWakes(onWake: (appId: string) => void, signal: AbortSignal): Promise<void>;
   /** Ends HAProxy. For uninstalling, and tests. */
   stop(): Promise<void>;
 }
@@ -120,6 +126,11 @@ class HaproxyRouter implements Router {
       );
     }
     return sum;
+  }
+
+  listenForWakes(onWake: (appId: string) => void, signal: AbortSignal): Promise<void> {
+    const { dir, log } = this.#options;
+    return listenForWakes({ path: join(dir, WAKE_SOCKET), onWake, log, signal });
   }
 
   async stop(): Promise<void> {

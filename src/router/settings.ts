@@ -24,6 +24,8 @@ export const MODES_MAP = 'modes.map';
 export const CONFIG_FILE = 'haproxy.cfg';
 export const MASTER_SOCKET = 'master.sock';
 export const ADMIN_SOCKET = 'admin.sock';
+/** Where HAProxy says that a request for a sleeping app waits; the daemon listens. */
+export const WAKE_SOCKET = 'wake.sock';
 
 /** Throws when a setting has a character or a size that HAProxy's configuration must not see. */
 export function checkSettings(settings: RouterSettings): void {

@@ -13,6 +13,7 @@ const line = (changes: Partial<Record<string, string>> = {}) => {
     Tw: '0',
     Tc: '1',
     Ta: '463',
+    Tr: '450',
     server: 'web.1-0123456789ab',
     version: 'HTTP/1.1',
     client: '45.134.142.196',
@@ -23,14 +24,26 @@ const line = (changes: Partial<Record<string, string>> = {}) => {
     path: '/',
     ...changes,
   };
-  return `paas1 ${Object.values(fields).join(' ')}`;
+  return `paas2 ${Object.values(fields).join(' ')}`;
 };
 
 describe('parseAccessLine', () => {
+  test.each([
+    ['an answer', {}, true, 451],
+    ['a WebSocket', { status: '101' }, true, undefined],
+    ['a page of the router', { code: 'H80', end: 'LR', server: '<NOSRV>', Tr: '-1' }, false, undefined],
+    ['a timeout of the dyno', { end: 'sH', status: '504', Ta: '30003', Tr: '-1' }, true, 30000],
+    ['a refused connection', { end: 'SC', status: '503', Tc: '-1', Tr: '-1' }, true, undefined],
+  ])('tells the time to the first byte of %s', (_what, changes, reachedDyno, firstByteMs) => {
+    expect(parseAccessLine(line(changes))).toMatchObject({ reachedDyno, firstByteMs });
+  });
+
   test('writes the line as Heroku does', () => {
     expect(parseAccessLine(line())).toEqual({
       appId: 'app-id',
       text: `at=info method=GET path="/" host=www.example.com request_id=${ID} fwd="45.134.142.196" dyno=web.1 connect=1ms service=459ms status=200 bytes=15225 protocol=http1.1 tls=false`,
+      reachedDyno: true,
+      firstByteMs: 451,
     });
   });
 
@@ -72,7 +85,7 @@ describe('parseAccessLine', () => {
     'rubbish',
     'Proxy http stopped (cumulated conns: FE: 3, BE: 0).',
     line({ app: '-' }),
-    'paas1 app - --',
+    'paas2 app - --',
   ])('skips %j', (text) => {
     expect(parseAccessLine(text)).toBeUndefined();
   });
