@@ -27,9 +27,10 @@ export interface Dyno {
 
 /**
  * starting: its container boots, nothing is routed to it. up: it runs (and, for web, passed its check). crashed: it
- * ended by itself and waits for its next try. down: stopped by a user, or being stopped.
+ * ended by itself and waits for its next try. idle: its app sleeps, a request starts it. down: stopped by a user, or being
+ * stopped.
  */
-export type DynoState = 'starting' | 'up' | 'crashed' | 'down';
+export type DynoState = 'starting' | 'up' | 'crashed' | 'idle' | 'down';
 
 /** Where a container of the formation is in its life, as far as the engine cannot tell. */
 export type Phase =

@@ -8,6 +8,7 @@ import type { Engine } from '../engine/engine.js';
 import type { Logger } from '../log.js';
 import type { LogClient } from '../logs/client.js';
 import { type App, listApps } from '../platform/apps.js';
+import { getAutosleep } from '../platform/autosleep.js';
 import { onChange } from '../platform/changes.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
@@ -21,6 +22,7 @@ import { nextTryAt } from './crash-backoff.js';
 import { type Dyno, type DynoContainer, type DynoState, dynoName, type Verdict } from './dyno.js';
 import { createDynoLog, type DynoLog } from './dyno-log.js';
 import { createLives, type Lives } from './lives.js';
+import { createLoadWatch, type LoadWatch } from './load-watch.js';
 import { watchMemory } from './memory-watch.js';
 import { createOneOffs, type OneOffs } from './one-off.js';
 import { createOutOfMemory, type OutOfMemory } from './out-of-memory.js';
@@ -100,10 +102,16 @@ export function createDynos(options: DynosOptions): Dynos {
     wakeup,
     settings,
   });
+  const loadWatch = createLoadWatch({
+    ...options,
+    dynoLog,
+    lives,
+    containersOf: reconciler.containersOf.bind(reconciler),
+  });
   const oneOffs = createOneOffs({ ...shared, newRunNumber, signal });
   return {
     oneOffs,
-    run: () => runLoops({ ...options, wakeup, reconciler, oneOffs, outOfMemory, dynoLog }),
+    run: () => runLoops({ ...options, wakeup, reconciler, oneOffs, outOfMemory, dynoLog, loadWatch }),
     list: async (app) => [
       ...formationDynos({ db, app, lives, reconciler, settings }),
       ...(await oneOffs.list(app)),
@@ -137,6 +145,7 @@ async function runLoops(
     oneOffs: OneOffs;
     outOfMemory: OutOfMemory;
     dynoLog: DynoLog;
+    loadWatch: LoadWatch;
   },
 ): Promise<void> {
   const { db, engine, settings, signal, wakeup } = options;
@@ -150,6 +159,7 @@ async function runLoops(
     await Promise.all([
       options.reconciler.run(signal),
       watchEvents(options),
+      options.loadWatch.run(signal),
       watchMemory(
         {
           db,
@@ -203,6 +213,8 @@ function formationDynos(options: {
   const containers = reconciler.containersOf(app.id).filter((container) => container.isRunning);
   const crashes = listCrashes(db, app.id);
   const wishes = listDynoWishes(db, app.id);
+  const asleepSince = getAutosleep(db, app.id)?.asleepSince;
+  const isAsleep = asleepSince !== undefined;
   return getFormation(db, app.id).flatMap((entry) =>
     Array.from({ length: entry.quantity }, (_, index): Dyno => {
       const place = { type: entry.type, number: index + 1 };
@@ -213,7 +225,13 @@ function formationDynos(options: {
       const crash = crashes.find((row) => dynoName(row) === name && row.releaseVersion === release.version);
       const isStopped = wishes.some((wish) => dynoName(wish) === name && wish.stopped);
       const releaseVersion = best?.releaseVersion ?? release.version;
-      const state = stateOf({ best, isStopped, hasCrashed: crash !== undefined });
+      const bestSince = best && lives.get(best.containerId)?.since;
+      const state = stateOf({
+        best,
+        isStopped,
+        isAsleep: isAsleep && entry.type === 'web',
+        hasCrashed: crash !== undefined,
+      });
       const isWaiting = state === 'crashed' && crash !== undefined;
       return {
         name,
@@ -224,7 +242,8 @@ function formationDynos(options: {
         releaseId: releaseIdOf(db, { appId: app.id, version: releaseVersion }),
         command: entry.command,
         size: entry.size,
-        updatedAt: (best && lives.get(best.containerId)?.since) ?? crash?.lastAt ?? release.createdAt,
+        updatedAt:
+          bestSince ?? (entry.type === 'web' ? asleepSince : undefined) ?? crash?.lastAt ?? release.createdAt,
         containerId: best?.containerId,
         ip: best?.ip,
       };
@@ -235,9 +254,11 @@ function formationDynos(options: {
 function stateOf(place: {
   best: DynoContainer | undefined;
   isStopped: boolean;
+  isAsleep: boolean;
   hasCrashed: boolean;
 }): DynoState {
   if (place.best !== undefined) return place.best.phase === 'up' ? 'up' : 'starting';
   if (place.isStopped) return 'down';
+  if (place.isAsleep) return 'idle';
   return place.hasCrashed ? 'crashed' : 'starting';
 }

@@ -22,7 +22,7 @@ export type Action =
   /** A container ended by itself: say so, count it, remove it. */
   | { readonly kind: 'bury'; readonly container: DynoContainer; readonly isCurrent: boolean };
 
-export type StopReason = 'replaced' | 'scaled-down' | 'stopped-by-user' | 'surplus';
+export type StopReason = 'replaced' | 'scaled-down' | 'stopped-by-user' | 'surplus' | 'idle';
 
 export interface Slot {
   readonly appId: AppId;
@@ -38,6 +38,8 @@ export interface AppState {
   /** The current release; undefined or without an image: nothing runs. */
   readonly releaseVersion: number | undefined;
   readonly formation: readonly FormationEntry[];
+  /** Its web dynos are not wanted until somebody asks for them. */
+  readonly isAsleep: boolean;
   readonly wishes: readonly DynoWish[];
   readonly crashes: readonly DynoCrashes[];
   readonly containers: readonly DynoContainer[];
@@ -149,7 +151,8 @@ function hasCrashed(container: DynoContainer): boolean {
 function wantedSlots(state: AppState): Slot[] {
   const { releaseVersion, appId } = state;
   if (releaseVersion === undefined) return [];
-  return state.formation.flatMap((entry) =>
+  const awake = state.formation.filter((entry) => !(state.isAsleep && entry.type === 'web'));
+  return awake.flatMap((entry) =>
     Array.from({ length: entry.quantity }, (_, index) => ({
       appId,
       type: entry.type,
@@ -177,7 +180,8 @@ function nextTry(slot: Slot, state: AppState): number {
 }
 
 function stopReason(state: AppState, container: DynoContainer): StopReason {
-  return wishFor(state, container)?.stopped ? 'stopped-by-user' : 'scaled-down';
+  if (wishFor(state, container)?.stopped) return 'stopped-by-user';
+  return state.isAsleep && container.type === 'web' ? 'idle' : 'scaled-down';
 }
 
 function wishFor(state: AppState, place: { type: string; number: number }): DynoWish | undefined {

@@ -9,6 +9,7 @@ import { assertNever } from '../errors.js';
 import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { type App, getApp, listApps } from '../platform/apps.js';
+import { getAutosleep } from '../platform/autosleep.js';
 import { listDomains } from '../platform/domains.js';
 import { getDynoSettings } from '../platform/dyno-settings.js';
 import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
@@ -187,6 +188,7 @@ class Loop implements Reconciler {
       appId: app.id,
       releaseVersion: release?.image === undefined ? undefined : release.version,
       formation: getFormation(db, app.id),
+      isAsleep: getAutosleep(db, app.id)?.asleepSince !== undefined,
       wishes: listDynoWishes(db, app.id),
       crashes: listCrashes(db, app.id),
       containers: this.#byApp.get(app.id) ?? [],
@@ -203,6 +205,7 @@ class Loop implements Reconciler {
       customHosts: listDomains(this.#deps.db, app.id).map((domain) => domain.hostname),
       hasCode: state.releaseVersion !== undefined,
       formation: state.formation,
+      isAsleep: state.isAsleep,
       containers: this.containersOf(app.id),
       webCrashed: state.crashes.some(
         (crash) => crash.type === 'web' && crash.releaseVersion === state.releaseVersion,

@@ -15,6 +15,7 @@ export function routeApp(options: {
   customHosts: readonly string[];
   hasCode: boolean;
   formation: readonly FormationEntry[];
+  isAsleep: boolean;
   containers: readonly DynoContainer[];
   /** Whether a web dyno crashed and waits for its next try. */
   webCrashed: boolean;
@@ -37,19 +38,28 @@ export function routeApp(options: {
     id: app.id,
     name: app.name,
     hosts: [`${app.name}.${options.domain}`, ...options.customHosts],
-    mode: modeOf(options, servers.length > 0),
+    mode: modeOf(options, servers),
     servers,
   };
 }
 
 function modeOf(
-  options: { app: App; hasCode: boolean; formation: readonly FormationEntry[]; webCrashed: boolean },
-  hasServers: boolean,
+  options: {
+    app: App;
+    hasCode: boolean;
+    formation: readonly FormationEntry[];
+    isAsleep: boolean;
+    webCrashed: boolean;
+  },
+  servers: RoutedApp['servers'],
 ): RoutedApp['mode'] {
   if (options.app.maintenance) return 'maintenance';
   if (!options.hasCode) return 'blank';
-  if (hasServers) return 'live';
+  // Until it has stopped, a dyno that falls asleep finishes what it has; a new request wakes the app.
+  const wakes = options.isAsleep && !servers.some((server) => server.state === 'ready');
+  if (servers.length > 0 && !wakes) return 'live';
   const wantsWeb = options.formation.some((entry) => entry.type === 'web' && entry.quantity > 0);
   if (!wantsWeb) return 'no-web-dynos';
+  if (wakes) return 'asleep';
   return options.webCrashed ? 'crashed' : 'booting';
 }

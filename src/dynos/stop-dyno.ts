@@ -36,6 +36,7 @@ export async function stopDyno(
 ): Promise<void> {
   const name = dynoName(container);
   deps.onStep?.('old-draining');
+  if (options.why === 'idle') deps.dynoLog.platform(container.appId, name, 'Idling');
   if (container.type === 'web' && options.wasUp) await drain(deps, container, options.signal);
   deps.onStep?.('old-drained');
   options.signal.throwIfAborted();
@@ -58,7 +59,7 @@ export async function stopDyno(
     deps.dynoLog.platform(container.appId, name, 'Stopping remaining processes with SIGKILL');
   }
   deps.dynoLog.platform(container.appId, name, `Process exited with status ${exitCode}`);
-  if (options.why === 'scaled-down' || options.why === 'stopped-by-user') {
+  if (options.why === 'scaled-down' || options.why === 'stopped-by-user' || options.why === 'idle') {
     deps.dynoLog.platform(container.appId, name, 'State changed from up to down');
   }
   await insist(() => deps.engine.removeContainer(container.containerId), options.signal);

@@ -4,6 +4,7 @@ import type { Database } from '../db/database.js';
 import { PaasError, quoteValue } from '../errors.js';
 import type { AppId } from '../ids.js';
 import type { App } from './apps.js';
+import { wakeUp } from './autosleep.js';
 import { type FormationEntry, getFormation } from './formation.js';
 
 export interface DynoWish {
@@ -141,6 +142,7 @@ function setWishes(
         .run(app.id, dyno.type, dyno.number, wish.restartAt, wish.stopped);
       if (wish.stopped === 0) clearCrashes(db, { appId: app.id, ...dyno });
     }
+    if (wish.stopped === 0 && dynos.some((dyno) => dyno.type === 'web')) wakeUp(db, app.id);
     announce({ kind: 'dyno-wish', appId: app.id });
   });
 }

@@ -62,7 +62,7 @@ test('a wake is repeated until the daemon is back, also over a reload', async ()
 test('clients that give up leave no place in the queue taken', async () => {
   await using router = await startRouter();
   await using a = await startBackend();
-  await using listener = await listen(router);
+  await using _listener = await listen(router);
   const app = asleep();
   await router.router.apply(router.state([app]));
   const clients = Array.from({ length: 250 }, () => connect({ host: '127.0.0.1', port: router.port }));

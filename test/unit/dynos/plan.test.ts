@@ -41,6 +41,7 @@ function state(quantities: Record<string, number>, more: Partial<AppState> = {})
       memoryBytes: 512 * MB,
       command: 'run',
     })),
+    isAsleep: false,
     wishes: [],
     crashes: [],
     containers: [],
@@ -80,6 +81,21 @@ describe('planApp', () => {
       'starts what the formation asks for',
       state({ web: 2, worker: 1 }),
       ['start web.1 v2', 'start web.2 v2', 'start worker.1 v2'],
+    ],
+    [
+      'stops the web dynos of a sleeping app, and no other',
+      state(
+        { web: 2, worker: 1 },
+        {
+          isAsleep: true,
+          containers: [
+            container('web.1', 2, 'up'),
+            container('web.2', 2, 'up'),
+            container('worker.1', 2, 'up'),
+          ],
+        },
+      ),
+      ['stop web.1 v2 idle', 'stop web.2 v2 idle'],
     ],
     ['starts nothing without code', state({ web: 1 }, { releaseVersion: undefined }), []],
     ['leaves what is right alone', state({ web: 1 }, { containers: [container('web.1', 2, 'up')] }), []],

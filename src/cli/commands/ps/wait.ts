@@ -51,7 +51,10 @@ async function lateDynos(api: ApiClient, app: string, isAsked: (type: string) =>
   if (wanted?.status === 'pending') return [`the release command of v${version}`];
   const late = dynos
     .filter((dyno) => dyno.type !== 'release' && isAsked(dyno.type))
-    .filter((dyno) => dyno.state !== 'up' || (dyno.type !== 'run' && dyno.release.version < version))
+    .filter(
+      (dyno) =>
+        !['up', 'idle'].includes(dyno.state) || (dyno.type !== 'run' && dyno.release.version < version),
+    )
     .map((dyno) => `${dyno.name} (${dyno.state}, v${dyno.release.version})`);
   const missing = formation
     .filter(({ type }) => type !== 'release' && isAsked(type))

@@ -1,0 +1,56 @@
+// Looks at the apps' requests every few seconds, as long as an app may sleep, and lets those decide that follow them.
+// Hears at once of requests to sleeping apps.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../log.js';
+import type { LogClient } from '../logs/client.js';
+import { listAutosleeps } from '../platform/autosleep.js';
+import type { MeterReport } from '../router/request-meter.js';
+import type { Router } from '../router/router.js';
+import { type AutosleepDeps, createSleeper } from './autosleep.js';
+
+export interface LoadWatch {
+  /** Runs until the signal aborts. Without an app that may sleep it asks nothing of anybody. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface LoadWatchDeps extends Omit<AutosleepDeps, 'router'> {
+  readonly logs: Pick<LogClient, 'requests'>;
+  readonly router: Pick<Router, 'listenForWakes' | 'sessions'>;
+  readonly log: Logger;
+}
+
+const LOOK_EVERY_MS = 5000;
+const MIN_LOOK_MS = 250;
+
+export function createLoadWatch(deps: LoadWatchDeps): LoadWatch {
+  const { db, logs, log, router } = deps;
+  const sleeper = createSleeper(deps);
+
+  async function look(): Promise<void> {
+    const awake = listAutosleeps(db).filter(({ asleepSince }) => asleepSince === undefined);
+    if (awake.length === 0) return;
+    // The collector counts with the meter of the same build; an older one is replaced when the daemon starts.
+    const report = (await logs.requests()) as MeterReport;
+    for (const setting of awake) await sleeper.consider(setting, report);
+  }
+
+  async function lookAgainAndAgain(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await look();
+      } catch (error) {
+        if (!signal.aborted) log.warn({ err: error }, 'the apps’ requests could not be looked at');
+      }
+      // A short time to sleep after is kept to a quarter of it.
+      const shortest = Math.min(...listAutosleeps(db).map(({ afterMs }) => afterMs / 4), LOOK_EVERY_MS);
+      await sleep(Math.max(shortest, MIN_LOOK_MS), undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  return {
+    async run(signal) {
+      await Promise.all([router.listenForWakes(sleeper.wake, signal), lookAgainAndAgain(signal)]);
+    },
+  };
+}
