@@ -8,6 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import { buildServer } from '../api/server.js';
 import { createDeploys, type Deploys } from '../build/deploys.js';
 import { failInterruptedBuilds } from '../build/interrupted.js';
+import { removeWorkDirectories } from '../build/work-directories.js';
 import { type Database, openDatabase } from '../db/database.js';
 import { createDynos, type Dynos } from '../dynos/dynos.js';
 import { cacheVolumeName } from '../engine/container-spec.js';
@@ -143,6 +144,7 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
     failed,
     async start() {
       await engine.ping();
+      await removeWorkDirectories(paths.temporary);
       collector = await ensureCollector({
         dataDir: config.dataDir,
         command: [

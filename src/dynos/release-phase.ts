@@ -33,6 +33,7 @@ export interface ReleasePhaseDeps {
     | 'createContainer'
     | 'inspectContainer'
     | 'inspectImage'
+    | 'readLogs'
     | 'removeContainer'
     | 'startContainer'
     | 'waitContainer'
@@ -129,7 +130,8 @@ async function runToEnd(
   const adopted = existing !== undefined && existing.state !== 'created';
   const containerId = adopted ? existing.id : await createPhase(deps, release);
   const name = `release.${adopted ? existing.labels[LABEL.number] : (await labelsOf(deps, containerId))[LABEL.number]}`;
-  const copying = await copyOutput(deps, containerId, transcript);
+  // The streams of a container that has ended never end: what an earlier daemon began is read from the engine's file.
+  const copying = adopted ? undefined : await copyOutput(deps, containerId, transcript);
   if (!adopted) {
     deps.onStep?.('release-phase-created');
     await deps.engine.startContainer(containerId);
@@ -144,7 +146,7 @@ async function runToEnd(
     transcript.write('The release command did not end within one hour and was killed.\n');
     exitCode = 137;
   }
-  await copying.ended;
+  await (copying?.ended ?? copyKeptOutput(deps, containerId, transcript));
   deps.onStep?.('release-phase-ended');
   deps.dynoLog.platform(release.appId, name, `Process exited with status ${exitCode}`);
   if (exitCode === 0) deps.dynoLog.platform(release.appId, name, 'State changed from up to complete');
@@ -195,6 +197,21 @@ async function copyOutput(
     deps.log.debug({ err: error }, 'the output of a release phase broke off');
   });
   return { ended };
+}
+
+/** Copies the whole output of a phase that has ended. */
+async function copyKeptOutput(
+  deps: ReleasePhaseDeps,
+  containerId: string,
+  transcript: Transcript,
+): Promise<void> {
+  try {
+    const kept = deps.engine.readLogs(containerId, { sinceMs: 0, signal: deps.signal });
+    for await (const line of kept) transcript.write(`${line.text}\n`);
+  } catch (error) {
+    deps.signal.throwIfAborted();
+    deps.log.warn({ err: error }, 'the output of a release phase was not found');
+  }
 }
 
 async function labelsOf(

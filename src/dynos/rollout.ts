@@ -31,6 +31,10 @@ export async function* followRollout(
       yield* output;
     }
     const outcome = judge(deps, release);
+    if (outcome?.kind === 'live') {
+      // Up since the last pass perhaps: whoever is told must find the router sending requests to it.
+      await deps.nextPass(signal);
+    }
     if (outcome !== undefined) return outcome;
     // Passes follow each other at once only while something changes.
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

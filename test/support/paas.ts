@@ -85,6 +85,8 @@ export interface Paas extends AsyncDisposable {
   start(): Promise<void>;
   /** Ends paasd, and only it. */
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
+  /** Resolves when paasd has ended. */
+  whenEnded(): Promise<void>;
   /** All that paasd has printed. */
   daemonLog(): string;
   /** Process id of paasd; undefined while it does not run. */
@@ -130,6 +132,8 @@ export interface PaasOptions {
   readonly parentDir?: string;
   /** Put before the command line of paasd, such as `faketime +1h`. */
   readonly wrapper?: readonly string[];
+  /** Arguments of node instead of the main of paasd, made from the data directory. */
+  readonly program?: (dataDir: string) => readonly string[];
 }
 
 /** Starts the product and creates its first account. */
@@ -183,7 +187,8 @@ export async function startPaas(
       ),
     async start() {
       const output = openSync(logPath, 'a');
-      const command = [...(options.wrapper ?? []), process.execPath, join(DIST, 'daemon/main.js')];
+      const main = options.program?.(dataDir) ?? [join(DIST, 'daemon/main.js')];
+      const command = [...(options.wrapper ?? []), process.execPath, ...main];
       const [program = '', ...args] = engine?.network.inside(command) ?? command;
       daemon = spawn(program, args, {
         env,
@@ -192,7 +197,8 @@ export async function startPaas(
       await eventually(
         `paasd is ready; its output is:\n${paas.daemonLog()}`,
         async () => {
-          if (daemon?.exitCode != null) throw new Error(`paasd has ended:\n${paas.daemonLog()}`);
+          if (daemon?.exitCode != null || daemon?.signalCode != null)
+            throw new Error(`paasd has ended:\n${paas.daemonLog()}`);
           const response = await fetch(`${url}/healthz`).catch(() => undefined);
           await response?.body?.cancel();
           return response?.ok;
@@ -205,6 +211,10 @@ export async function startPaas(
       daemon.kill(signal);
       const [code] = await once(daemon, 'exit');
       return code;
+    },
+    async whenEnded() {
+      if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
+      await once(daemon, 'exit');
     },
     createUser: (email, { isAdmin = false } = {}) => createUser({ dataDir, env, url }, email, isAdmin),
     async [Symbol.asyncDispose]() {

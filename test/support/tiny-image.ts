@@ -55,5 +55,6 @@ const TOOLS = [
     'ln',
     'ulimit',
     'awk',
+    'httpd',
   ],
 ];

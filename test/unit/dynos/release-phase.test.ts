@@ -19,6 +19,9 @@ function phasesWith(test: ReturnType<typeof openTestDatabase>, error: Error) {
   };
   const engine: ReleasePhaseDeps['engine'] = {
     attach: unused,
+    readLogs: () => {
+      throw new Error('not called');
+    },
     createContainer: unused,
     inspectContainer: unused,
     removeContainer: unused,

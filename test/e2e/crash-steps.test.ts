@@ -1,0 +1,196 @@
+// paasd ends by SIGKILL at each step of a deploy. Afterwards the deploy is finished or has cleanly failed, the version
+// before has served all the time, nothing is left over, and the next push works.
+
+import { Agent, request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DeployStep } from '../../src/platform/deploy-steps.js';
+import { armCrash, CRASH_POINTS, crashingDaemon, disarmCrash } from '../support/crash-points.js';
+import { eventually } from '../support/house.js';
+import { findLeftovers } from '../support/leftovers.js';
+import { type Paas, type Repository, startPaas } from '../support/paas.js';
+import { importTinyImage } from '../support/tiny-image.js';
+
+const APP = 'crashed';
+const LIMIT_MS = 15_000;
+const STEPS = Object.keys(CRASH_POINTS) as DeployStep[];
+
+let paas: Paas;
+let repository: Repository;
+let visits: { stop(): Promise<string[]> };
+let round = 1;
+let releasesBefore = 1;
+
+beforeAll(async () => {
+  paas = await startPaas({}, { program: crashingDaemon });
+  const image = await importTinyImage({ instance: paas.instance, name: 'tiny' });
+  await paas.owner.cli(['create', APP, '--no-remote']);
+  repository = await paas.owner.repository(APP, {
+    files: {
+      Dockerfile: `FROM ${image}\nCOPY . /app\n`,
+      Procfile: 'web: exec httpd -f -p $PORT -h /app\nrelease: true\n',
+      'index.html': 'version 1\n',
+    },
+  });
+  const pushed = await repository.push();
+  expect(pushed.code, pushed.all).toBe(0);
+  await paas.answers(APP, 'version 1');
+  visits = visit();
+});
+
+// One that hangs must not take the time of all others.
+const STEP_LIMIT_MS = 60_000;
+
+afterAll(async () => {
+  await visits?.stop();
+  await paas?.[Symbol.asyncDispose]();
+});
+
+describe('a deploy is finished or has cleanly failed when paasd is killed', () => {
+  it.each(STEPS)(
+    'at %s, by git',
+    async (step) => {
+      round += 1;
+      await repository.commit({ 'index.html': `version ${round}\n` });
+      await crash(step, () => repository.push());
+      await expectClean();
+      const again = await repository.push();
+      expect(again.code, again.all).toBe(0);
+      expect(await answer(), again.all).toBe(`version ${round}\n`);
+    },
+    STEP_LIMIT_MS,
+  );
+
+  it.each(['source-unpacked', 'release-written'] as const)('at %s, by an archive', async (step) => {
+    round += 1;
+    await repository.commit({ 'index.html': `version ${round}\n` });
+    await crash(step, () => deployArchive());
+    await expectClean();
+    const again = await deployArchive();
+    expect(again.code, again.all).toBe(0);
+    expect(await answer(), again.all).toBe(`version ${round}\n`);
+  });
+
+  it('with every request answered', async () => {
+    expect(await visits.stop()).toEqual([]);
+  });
+});
+
+function deployArchive() {
+  return paas.owner.cli(['deploy', repository.dir, '-a', APP]);
+}
+
+/** Deploys until the step ends paasd, and starts it again. */
+async function crash(step: DeployStep, deploy: () => Promise<{ all: string }>): Promise<void> {
+  releasesBefore = (await listReleases()).length;
+  armCrash(paas.dataDir, step, CRASH_POINTS[step].after);
+  const deployed = deploy();
+  const hasCrashed = await Promise.race([
+    paas.whenEnded().then(() => true),
+    deployed.then(async () => {
+      // The answer may come just before the last steps.
+      await Promise.race([paas.whenEnded(), new Promise((resolve) => setTimeout(resolve, 5000))]);
+      return false;
+    }),
+  ]);
+  disarmCrash(paas.dataDir);
+  const { all } = await deployed;
+  if (!hasCrashed)
+    await Promise.race([paas.whenEnded(), Promise.reject(new Error(`${step} did not come: ${all}`))]);
+  await paas.start();
+}
+
+/** Waits until the deploy has come to an end either way, at most as long as it may take. */
+async function expectClean(): Promise<void> {
+  let found: string[] = [];
+  const isClean = async () => {
+    found = await faultsNow();
+    // Looking costs the machine more than waiting.
+    if (found.length > 0) await new Promise((resolve) => setTimeout(resolve, 200));
+    return found.length === 0;
+  };
+  await eventually('all is clean', isClean, LIMIT_MS).catch(() => {
+    throw new Error(`after ${LIMIT_MS} ms: ${found.join('; ')}\n${paas.daemonLog().slice(-3000)}`);
+  });
+}
+
+async function listReleases(): Promise<{ version: number; status: string; current: boolean }[]> {
+  const { body } = await paas.owner.api('GET', `/apps/${APP}/releases`);
+  return body as { version: number; status: string; current: boolean }[];
+}
+
+async function faultsNow(): Promise<string[]> {
+  const faults = await findLeftovers(paas);
+  const builds = (await paas.owner.api('GET', `/apps/${APP}/builds`)).body as {
+    id: string;
+    status: string;
+    error: string | null;
+  }[];
+  const releases = await listReleases();
+  const versions = releases.map(({ version }) => version).sort((a, b) => a - b);
+  if (versions.some((version, index) => version !== index + 1)) faults.push(`releases ${versions.join(' ')}`);
+  faults.push(
+    ...releases
+      .filter(({ status }) => status !== 'succeeded')
+      .map((r) => `release v${r.version} ${r.status}`),
+  );
+  for (const { id, status, error } of builds) {
+    if (status === 'succeeded' || (status !== 'pending' && error !== null)) continue;
+    faults.push(`build ${id} is ${status}, error ${error}`);
+  }
+  const current = releases.find((release) => release.current)?.version;
+  const dynos = await runningDynos();
+  if (dynos !== `${current} web.1`) faults.push(`v${current} is current, there runs: ${dynos}`);
+  const wanted = `version ${releases.length > releasesBefore ? round : round - 1}\n`;
+  const text = await answer();
+  if (text !== wanted) faults.push(`the app answers ${JSON.stringify(text)}, not ${JSON.stringify(wanted)}`);
+  return faults;
+}
+
+async function runningDynos(): Promise<string> {
+  const format = '{{.Label "paas.release"}} {{.Label "paas.type"}}.{{.Label "paas.number"}}';
+  const filters = ['--filter', `label=paas.instance=${paas.instance}`, '--filter', 'label=paas.role=dyno'];
+  return (await paas.docker(['ps', ...filters, '--format', format])).trim();
+}
+
+async function answer(): Promise<string> {
+  return (await paas.http(APP)).body;
+}
+
+/** A client with a kept connection and one without; `stop` says what went wrong. */
+function visit(): { stop(): Promise<string[]> } {
+  const failures: string[] = [];
+  let isOver = false;
+  const clients = [true, false].map(async (keepAlive) => {
+    const agent = new Agent({ keepAlive, maxSockets: 1 });
+    while (!isOver) {
+      const result = await getOnce(agent);
+      if (!/^200 version \d+\n$/.test(result))
+        failures.push(`${new Date().toISOString()} round ${round}: ${result}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    agent.destroy();
+  });
+  return {
+    async stop() {
+      isOver = true;
+      await Promise.all(clients);
+      return failures;
+    },
+  };
+}
+
+async function getOnce(agent: Agent): Promise<string> {
+  return await new Promise((resolve) => {
+    const headers = { host: `${APP}.localhost:${paas.httpPort}` };
+    const get = request({ host: '127.0.0.1', port: paas.httpPort, agent, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk;
+      });
+      response.once('error', (error) => resolve(`in the body: ${error.message}`));
+      response.once('end', () => resolve(`${response.statusCode} ${text}`));
+    });
+    get.once('error', (error) => resolve(error.message));
+    get.end();
+  });
+}
