@@ -2,6 +2,7 @@
 
 import type { Engine } from '../engine/engine.js';
 import { PaasError, quoteValue } from '../errors.js';
+import { type PhaseChecks, parseHealthchecks } from '../platform/app-json.js';
 import type { App } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import { type BuildpackSettings, runBuildpacks } from './buildpacks.js';
@@ -27,7 +28,11 @@ export interface Built {
   readonly image: string;
   readonly processTypes: Readonly<Record<string, string>>;
   readonly buildpacks: readonly string[];
+  /** What app.json says, by process type. */
+  readonly checks: Readonly<Record<string, PhaseChecks>>;
 }
+
+type BuiltImage = Omit<Built, 'checks'>;
 
 interface BuildRequest {
   readonly engine: Engine;
@@ -48,7 +53,7 @@ interface BuildRequest {
 export async function* buildSlug(request: BuildRequest): AsyncGenerator<string, Built> {
   const { source, app, settings, signal, directory } = request;
   await settings.requireSpace();
-  if (source.kind === 'image') return yield* takeImage(request, source.reference);
+  if (source.kind === 'image') return { ...(yield* takeImage(request, source.reference)), checks: {} };
   yield* unpackSource({
     source,
     directory,
@@ -58,23 +63,25 @@ export async function* buildSlug(request: BuildRequest): AsyncGenerator<string, 
   });
   request.onStep?.('source-unpacked');
   const procfile = await readSourceFile(directory, 'Procfile');
+  const { checks, warnings } = parseHealthchecks(await readSourceFile(directory, 'app.json'));
+  for (const warning of warnings) yield ` !     app.json: ${warning}\n`;
   // Read by nobody here, but later by others: what is no regular file is refused at the door.
-  for (const name of ['app.json', '.buildpacks']) await readSourceFile(directory, name);
+  await readSourceFile(directory, '.buildpacks');
   const hasDockerfile = (await readSourceFile(directory, 'Dockerfile')) !== undefined;
   const isDockerfile = app.buildpacks.length === 0 ? hasDockerfile : app.buildpacks.includes('dockerfile');
-  if (!isDockerfile) return yield* buildWithBuildpacks(request, procfile);
+  if (!isDockerfile) return { ...(yield* buildWithBuildpacks(request, procfile)), checks };
   if (!hasDockerfile) {
     throw new PaasError('build_failed', 'There is no Dockerfile in the root of the source.', {
       hint: 'Add one, or clear the buildpacks with: paas buildpacks:clear',
     });
   }
-  return yield* buildWithDockerfile(request, procfile);
+  return { ...(yield* buildWithDockerfile(request, procfile)), checks };
 }
 
 async function* buildWithBuildpacks(
   request: BuildRequest,
   procfile: Buffer | undefined,
-): AsyncGenerator<string, Built> {
+): AsyncGenerator<string, BuiltImage> {
   const { engine, settings, app, buildId, source, signal } = request;
   // Known to be wrong before minutes of building.
   if (procfile !== undefined) resolveProcessTypes({ builtWith: 'buildpacks', procfile, defaults: {} });
@@ -119,7 +126,7 @@ async function* buildWithBuildpacks(
 async function* buildWithDockerfile(
   request: BuildRequest,
   procfile: Buffer | undefined,
-): AsyncGenerator<string, Built> {
+): AsyncGenerator<string, BuiltImage> {
   const { processTypes, output } = resolveProcessTypes({ builtWith: 'dockerfile', procfile, defaults: {} });
   yield '-----> Building the Dockerfile\n';
   const image = yield* buildDockerfile({
@@ -138,7 +145,7 @@ async function* buildWithDockerfile(
   return { image, processTypes, buildpacks: ['dockerfile'] };
 }
 
-async function* takeImage(request: BuildRequest, reference: string): AsyncGenerator<string, Built> {
+async function* takeImage(request: BuildRequest, reference: string): AsyncGenerator<string, BuiltImage> {
   const { engine, settings, app, buildId, signal } = request;
   // A tag of ours would be the image of someone's app.
   if (!isImageReference(reference) || reference.startsWith(`paas-${settings.instance}/`)) {

@@ -12,6 +12,7 @@ import type { Logger } from '../log.js';
 import type { Account } from '../platform/accounts.js';
 import type { App } from '../platform/apps.js';
 import { createBuild, findBuild, finishBuild, startBuild } from '../platform/builds.js';
+import { keepDeclaredChecks } from '../platform/checks.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import { createDeployRelease, getLatestConfig, type Release } from '../platform/releases.js';
 import type { RolloutOutcome } from '../platform/rollout-outcome.js';
@@ -180,6 +181,7 @@ class Deploy implements RunningDeploy {
       const built = await writeAll(steps, output);
       this.#options.onStep?.('image-committed');
       this.#cancel.signal.throwIfAborted();
+      keepDeclaredChecks(db, { appId: app.id, buildId: this.buildId, checks: built.checks });
       const release = createDeployRelease(db, {
         app,
         by,

@@ -4,7 +4,7 @@ import { EventEmitter, once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Redactor } from './redact.js';
+import { Redactor } from '../platform/redact.js';
 
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_LINE = 8 * 1024;

@@ -47,6 +47,8 @@ export interface Verdict {
   /** One sentence, as the app's log and its incidents say it. */
   readonly reason: string;
   readonly evidence?: Evidence;
+  /** Its processes cannot run, so they are not given time to end. */
+  readonly cannotEndItself?: true;
 }
 
 /** A container of the formation as the loop sees it. */
@@ -83,7 +85,7 @@ export function readDynoContainer(container: Container, phase: Phase): DynoConta
     releaseVersion,
     memoryBytes: Number(labels[LABEL.memory]),
     startedFor: Number(labels[LABEL.startedFor]),
-    isRunning: container.state === 'running' || container.state === 'created',
+    isRunning: ['running', 'created', 'paused'].includes(container.state),
     phase,
     ip: container.ip,
   };

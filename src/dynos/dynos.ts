@@ -21,6 +21,8 @@ import { createAddresses, divideSubnet } from './addresses.js';
 import { nextTryAt } from './crash-backoff.js';
 import { type Dyno, type DynoContainer, type DynoState, dynoName, type Verdict } from './dyno.js';
 import { createDynoLog, type DynoLog } from './dyno-log.js';
+import { createHealthNotes } from './health-notes.js';
+import { type LivenessDeps, watchLiveness } from './liveness.js';
 import { createLives, type Lives } from './lives.js';
 import { createLoadWatch, type LoadWatch } from './load-watch.js';
 import { watchMemory } from './memory-watch.js';
@@ -87,6 +89,7 @@ export function createDynos(options: DynosOptions): Dynos {
   const newRunNumber = () => 1000 + Math.floor(random() * 9000);
   const dynoLog = createDynoLog({ logs: options.logs, log });
   const addresses = createAddresses(settings.subnet);
+  const healthNotes = createHealthNotes();
   const shared = { db, engine, dynoLog, log, settings, newSuffix, onStep: options.onStep };
   const releasePhases = createReleasePhases({ ...shared, newRunNumber, signal, onEnd: wakeup.wake });
   const outOfMemory = createOutOfMemory({ db, engine, dynoLog, log, signal });
@@ -96,7 +99,7 @@ export function createDynos(options: DynosOptions): Dynos {
     router: options.router,
     lives,
     log,
-    start: { ...shared, lives, addresses },
+    start: { ...shared, lives, healthNotes, addresses },
     releasePhases,
     outOfMemory,
     wakeup,
@@ -109,9 +112,12 @@ export function createDynos(options: DynosOptions): Dynos {
     containersOf: reconciler.containersOf.bind(reconciler),
   });
   const oneOffs = createOneOffs({ ...shared, newRunNumber, signal });
+  const containersOf = (appId: App['id']) => reconciler.containersOf(appId);
+  const liveness = { ...shared, lives, healthNotes, random, wake: wakeup.wake, containersOf };
   return {
     oneOffs,
-    run: () => runLoops({ ...options, wakeup, reconciler, oneOffs, outOfMemory, dynoLog, loadWatch }),
+    run: () =>
+      runLoops({ ...options, wakeup, reconciler, oneOffs, outOfMemory, dynoLog, loadWatch, liveness }),
     list: async (app) => [
       ...formationDynos({ db, app, lives, reconciler, settings }),
       ...(await oneOffs.list(app)),
@@ -146,6 +152,7 @@ async function runLoops(
     outOfMemory: OutOfMemory;
     dynoLog: DynoLog;
     loadWatch: LoadWatch;
+    liveness: LivenessDeps;
   },
 ): Promise<void> {
   const { db, engine, settings, signal, wakeup } = options;
@@ -171,6 +178,7 @@ async function runLoops(
         },
         signal,
       ),
+      watchLiveness(options.liveness, signal),
     ]);
   } finally {
     stopListening();
@@ -189,7 +197,7 @@ async function watchEvents({
     try {
       for await (const event of engine.events({ signal })) {
         outOfMemory.onEvent(event);
-        if (event.kind === 'die' || event.kind === 'destroy') wakeup.wake();
+        if (event.kind === 'die' || event.kind === 'destroy' || event.kind === 'pause') wakeup.wake();
       }
     } catch (error) {
       if (!signal.aborted) log.warn({ err: error }, 'the event stream of the engine broke; opening it again');

@@ -17,15 +17,17 @@ import { getFormation } from '../platform/formation.js';
 import { currentRelease, pendingReleases } from '../platform/releases.js';
 import type { Router } from '../router/router.js';
 import type { RoutedApp, RouterState } from '../router/router-state.js';
+import { awaitDynoUp } from './await-up.js';
 import { type DynoContainer, readDynoContainer, type Verdict } from './dyno.js';
-import { isHealthy } from './health.js';
+import { PAUSED } from './liveness.js';
 import type { Lives } from './lives.js';
 import type { OutOfMemory } from './out-of-memory.js';
 import { type Action, type AppState, planApp, type Slot, type StopReason, slotKey } from './plan.js';
+import { portAccepts } from './probe.js';
 import type { ReleasePhases } from './release-phase.js';
 import { routeApp, WEB_PORT } from './routing.js';
 import { createSemaphore, type Semaphore } from './semaphore.js';
-import { awaitDynoUp, type StartDynoDeps, startDyno } from './start-dyno.js';
+import { type StartDynoDeps, startDyno } from './start-dyno.js';
 import { buryDyno, endCondemned, stopDyno } from './stop-dyno.js';
 import type { Wakeup } from './wakeup.js';
 
@@ -156,11 +158,10 @@ class Loop implements Reconciler {
     if (dyno === undefined || lives.get(container.id) !== undefined || lives.isGone(container.id)) return;
     // Created and not started: an earlier daemon ended between the two steps. Later it is our own that begins.
     if (container.state === 'created' && this.#isFirstPass) await engine.removeContainer(container.id);
-    if (container.state !== 'running') return;
+    if (container.state !== 'running' && container.state !== 'paused') return;
     const app = getApp(db, dyno.appId);
-    // Its health path was checked when it came up; a slow answer now is no reason to take requests from it.
-    const check = { ip: dyno.ip ?? '', port: WEB_PORT, path: undefined };
-    const isUp = dyno.type !== 'web' || (await isHealthy(check));
+    // Its checks passed when it came up; a slow answer now is no reason to take requests from it.
+    const isUp = dyno.type !== 'web' || (await portAccepts(dyno.ip ?? '', WEB_PORT));
     lives.enter(container.id, isUp ? 'up' : 'starting', container.createdAt);
     if (isUp || app === undefined) return;
     this.#inBackground('check', awaitDynoUp(this.#deps.start, { ...dyno, app, signal }));
@@ -174,7 +175,8 @@ class Loop implements Reconciler {
       const life = this.#deps.lives.get(container.id);
       const read = readDynoContainer(container, life?.phase ?? 'starting');
       if (read === undefined || this.#deps.lives.isGone(container.id)) continue;
-      const dyno = { ...read, verdict: life?.verdict };
+      if (container.state === 'paused') this.#deps.lives.condemn(container.id, PAUSED);
+      const dyno = { ...read, verdict: this.#deps.lives.get(container.id)?.verdict };
       const group = this.#byApp.get(dyno.appId);
       if (group === undefined) this.#byApp.set(dyno.appId, [dyno]);
       else group.push(dyno);
@@ -254,6 +256,8 @@ class Loop implements Reconciler {
     if (!this.#deps.lives.enter(container.containerId, 'stopping')) return;
     const ended = endCondemned(this.#stopDeps(), container, { ...options, signal });
     this.#inBackground('condemn', this.#retryable(ended, container));
+    // Its crash is counted: the next one need not wait for its end.
+    this.#deps.wakeup.wake();
   }
 
   #stop(container: DynoContainer, why: StopReason, signal: AbortSignal): void {

@@ -1,32 +1,31 @@
-// Starts one dyno: container, log streams, process, check. Ends when it is up, or has failed and says why.
+// Starts one dyno: container, log streams, process, and its checks (await-up.ts). Ends when it is up, or has failed and says why.
 
 import type { Database } from '../db/database.js';
 import { dynoSpec } from '../engine/container-spec.js';
 import type { Engine } from '../engine/engine.js';
 import { PaasError } from '../errors.js';
-import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import type { App } from '../platform/apps.js';
 import { getApp } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
-import { currentRelease, findRelease } from '../platform/releases.js';
+import { findRelease } from '../platform/releases.js';
 import { cpuSharesOf } from '../platform/sizes.js';
 import type { Addresses } from './addresses.js';
+import { awaitDynoUp } from './await-up.js';
 import { tellCrash } from './crash.js';
 import { createContainer } from './create-container.js';
 import { dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
-import { describeListening, listeningSockets, waitUntilHealthy } from './health.js';
-import { insist } from './insist.js';
+import type { HealthNotes } from './health-notes.js';
 import type { Lives } from './lives.js';
 import { type Slot, slotKey } from './plan.js';
-import { WEB_PORT } from './routing.js';
 
 export interface StartDynoDeps {
   readonly db: Database;
   readonly engine: Engine;
   readonly dynoLog: DynoLog;
   readonly lives: Lives;
+  readonly healthNotes: HealthNotes;
   readonly addresses: Addresses;
   readonly log: Logger;
   readonly settings: {
@@ -64,55 +63,6 @@ export async function startDyno(
   await awaitDynoUp(deps, { ...slot, containerId, app, signal: options.signal });
 }
 
-interface CheckEngine {
-  readonly engine: Pick<Engine, 'inspectContainer' | 'removeContainer'>;
-}
-
-/** Waits for the check of a started container, and says in the app's log how it went. */
-export async function awaitDynoUp(
-  deps: Pick<StartDynoDeps, 'db' | 'dynoLog' | 'lives' | 'log' | 'settings' | 'onStep'> & CheckEngine,
-  dyno: {
-    appId: AppId;
-    type: string;
-    number: number;
-    releaseVersion: number;
-    containerId: string;
-    app: App;
-    signal: AbortSignal;
-  },
-): Promise<void> {
-  const { containerId } = dyno;
-  if (dyno.type === 'web') {
-    const checking = deps.lives.get(containerId)?.checking.signal ?? dyno.signal;
-    const signal = AbortSignal.any([dyno.signal, checking]);
-    let isUp: boolean;
-    try {
-      const { ip } = await deps.engine.inspectContainer(containerId);
-      const check = { ip: ip ?? '', port: WEB_PORT, path: dyno.app.healthPath };
-      isUp = await waitUntilHealthy(check, { timeoutMs: deps.settings.bootTimeoutMs, signal });
-    } catch (error) {
-      if (signal.aborted) return;
-      throw forgotten(deps, containerId, error);
-    }
-    try {
-      if (!isUp) return await bootTimedOut(deps, dyno);
-    } catch (error) {
-      throw forgotten(deps, containerId, error);
-    }
-  }
-  deps.onStep?.('dyno-healthy');
-  if (deps.lives.enter(containerId, 'up')) {
-    deps.onStep?.('dyno-up');
-    deps.dynoLog.platform(dyno.appId, dynoName(dyno), 'State changed from starting to up');
-  }
-}
-
-/** Without a life the container is adopted in the loop's next pass, and checked again. */
-function forgotten(deps: Pick<StartDynoDeps, 'lives'>, containerId: string, error: unknown): unknown {
-  deps.lives.forget(containerId);
-  return error;
-}
-
 async function createDyno(
   deps: StartDynoDeps,
   options: { app: App; slot: Slot; usedAddresses: ReadonlySet<string> },
@@ -144,44 +94,6 @@ async function createDyno(
   } finally {
     deps.addresses.settle(ip);
   }
-}
-
-/** R10: says what the process did instead of opening its port, then ends it. */
-async function bootTimedOut(
-  deps: Pick<StartDynoDeps, 'db' | 'dynoLog' | 'lives' | 'settings'> & CheckEngine,
-  dyno: {
-    appId: AppId;
-    type: string;
-    number: number;
-    releaseVersion: number;
-    containerId: string;
-    app: App;
-    signal: AbortSignal;
-  },
-): Promise<void> {
-  const { pid } = await deps.engine.inspectContainer(dyno.containerId);
-  const seconds = Math.round(deps.settings.bootTimeoutMs / 1000);
-  const sockets = pid > 0 ? await listeningSockets(pid) : [];
-  const listensRight = sockets.some(
-    (socket) => /^(0\.0\.0\.0|\[::\]):/.test(socket) && socket.endsWith(`:${WEB_PORT}`),
-  );
-  const found =
-    listensRight && dyno.app.healthPath !== undefined
-      ? `its health path ${dyno.app.healthPath} did not answer with 2xx or 3xx`
-      : describeListening(sockets, WEB_PORT);
-  const reason = `Error R10 (Boot timeout) -> Web process failed to bind to $PORT within ${seconds} seconds of launch: ${found}`;
-  const name = dynoName(dyno);
-  if (!deps.lives.enter(dyno.containerId, 'stopping')) return;
-  const evidence = { seconds, listening: sockets };
-  const isCurrent = currentRelease(deps.db, dyno.appId)?.version === dyno.releaseVersion;
-  tellCrash(deps, { ...dyno, isCurrent, kind: 'boot-timeout', reason, evidence }, [
-    reason,
-    'Stopping process with SIGKILL',
-  ]);
-  await insist(() => deps.engine.removeContainer(dyno.containerId), dyno.signal);
-  deps.lives.forget(dyno.containerId);
-  deps.dynoLog.platform(dyno.appId, name, 'Process exited with status 137');
-  deps.dynoLog.platform(dyno.appId, name, 'State changed from starting to crashed');
 }
 
 /** The engine would not create or start it: counts as a crash, so that it is tried again with growing waits. */

@@ -79,12 +79,15 @@ export async function endCondemned(
   const name = dynoName(container);
   const { appId, containerId } = container;
   const { isCurrent, verdict, signal } = options;
+  const canEndItself = verdict.cannotEndItself !== true;
   tellCrash(deps, { ...container, ...verdict, isCurrent }, [
     verdict.reason,
-    'Stopping all processes with SIGTERM',
+    ...(canEndItself ? ['Stopping all processes with SIGTERM'] : []),
   ]);
-  // A paused or hung process cannot end in order; it is removed by force then.
-  await deps.engine.stopContainer(containerId, { graceMs: deps.graceMs(appId) }).catch(() => undefined);
+  if (canEndItself) {
+    // A hung process may not end in order; it is removed by force then.
+    await deps.engine.stopContainer(containerId, { graceMs: deps.graceMs(appId) }).catch(() => undefined);
+  }
   signal.throwIfAborted();
   const details = await deps.engine.inspectContainer(containerId).catch(() => undefined);
   await insist(() => deps.engine.removeContainer(containerId), signal);

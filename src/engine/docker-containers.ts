@@ -9,6 +9,7 @@ import { LABEL } from './container-spec.js';
 import { demultiplex, FrameSplitter } from './demultiplex.js';
 import { dialStream, readJsonLines } from './docker-calls.js';
 import { engineError, hasStatus } from './docker-errors.js';
+import { execInContainer } from './docker-exec.js';
 import { toDockerOptions } from './docker-options.js';
 import type {
   Attachment,
@@ -31,6 +32,7 @@ type ContainerCalls = Pick<
   | 'waitContainer'
   | 'resizeTty'
   | 'attach'
+  | 'runInContainer'
   | 'readLogs'
   | 'events'
   | 'putArchive'
@@ -48,6 +50,7 @@ export function createContainerCalls(options: {
   return {
     ...lifeCalls(docker, instance, maxOpenFiles),
     ...streamCalls(docker),
+    runInContainer: (id, command, execOptions) => execInContainer(docker, id, { ...execOptions, command }),
     events: ({ signal }) => events(docker, instance, signal),
     async listContainers() {
       const filters = JSON.stringify({ label: [`${LABEL.instance}=${instance}`] });
@@ -197,7 +200,7 @@ async function* events(
 ): AsyncGenerator<ContainerEvent> {
   const filters = JSON.stringify({
     type: ['container'],
-    event: ['start', 'die', 'oom', 'destroy'],
+    event: ['start', 'die', 'oom', 'destroy', 'pause'],
     label: [`${LABEL.instance}=${instance}`],
   });
   const stream = await call(
@@ -303,7 +306,9 @@ function toLogLine(stream: EngineLogLine['stream'], line: string): EngineLogLine
 }
 
 function toEvent(event: Record<string, unknown>): ContainerEvent | undefined {
-  const kind = (['start', 'die', 'oom', 'destroy'] as const).find((name) => name === event['Action']);
+  const kind = (['start', 'die', 'oom', 'destroy', 'pause'] as const).find(
+    (name) => name === event['Action'],
+  );
   const actor = event['Actor'];
   if (kind === undefined || typeof actor !== 'object' || actor === null) return undefined;
   // The shape that the API documents for container events.

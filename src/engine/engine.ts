@@ -34,8 +34,22 @@ export interface ContainerDetails extends Container {
   readonly finishedAt: number | undefined;
 }
 
+export interface ExecOptions {
+  readonly timeoutMs: number;
+  /** Output beyond this is read and thrown away. */
+  readonly maxOutputBytes: number;
+  readonly signal: AbortSignal;
+}
+
+export interface ExecResult {
+  /** Undefined when it was killed at its timeout. */
+  readonly exitCode: number | undefined;
+  /** Both streams as they came, the first `maxOutputBytes`. */
+  readonly output: string;
+}
+
 export interface ContainerEvent {
-  readonly kind: 'start' | 'die' | 'oom' | 'destroy';
+  readonly kind: 'start' | 'die' | 'oom' | 'destroy' | 'pause';
   readonly containerId: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Only with `die`. */
@@ -84,6 +98,11 @@ export interface Engine {
   resizeTty(id: string, size: { columns: number; rows: number }): Promise<void>;
   /** Opens the streams; call it before `startContainer` to miss nothing. */
   attach(id: string, options: { tty: boolean; stdin: boolean }): Promise<Attachment>;
+  /**
+   * Runs a command in a running container, as its user and with its environment. The process and its children are
+   * killed at the timeout or when `signal` aborts. Throws `not_found` also when the container does not run.
+   */
+  runInContainer(id: string, command: readonly string[], options: ExecOptions): Promise<ExecResult>;
   /** What the engine's own log file still holds: the net for the time when nobody was attached. */
   readLogs(id: string, options: { sinceMs: number; signal: AbortSignal }): AsyncIterable<EngineLogLine>;
   /** Starts and ends of our containers from now on; ends (or throws) when the connection breaks: list again then. */

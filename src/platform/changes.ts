@@ -12,6 +12,7 @@ export type ChangeKind =
   | 'formation-changed'
   | 'dyno-wish'
   | 'domains-changed'
+  | 'checks-changed'
   | 'build-changed';
 
 export interface Change extends Announcement {

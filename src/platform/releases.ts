@@ -186,6 +186,12 @@ export function getReleaseConfig(db: Database, id: ReleaseId): Record<string, st
   return sealed === undefined ? {} : (JSON.parse(db.unseal(sealed)) as Record<string, string>);
 }
 
+/** As `getReleaseConfig`, by the release's number; none for an unknown one. */
+export function configOfVersion(db: Database, appId: AppId, version: number): Record<string, string> {
+  const id = releaseIdOf(db, { appId, version });
+  return id === undefined ? {} : getReleaseConfig(db, id);
+}
+
 /** The config vars of the newest release that has not failed, pending ones included: what the next change builds on. */
 export function getLatestConfig(db: Database, appId: AppId): Record<string, string> {
   const id = db.sql

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { createAddresses, divideSubnet } from '../../../src/dynos/addresses.js';
 import { crashDelayMs } from '../../../src/dynos/crash-backoff.js';
 import { commandFor } from '../../../src/dynos/environment.js';
-import { describeListening, parseListening } from '../../../src/dynos/health.js';
 import { createTranscript } from '../../../src/dynos/transcript.js';
 
 describe('crashDelayMs', () => {
@@ -36,26 +35,6 @@ describe('addresses', () => {
 
   it.each(['10.0.0.0', '10.0.0.0/30', '300.0.0.0/16', 'x', '10.0.0.0/16; id'])('refuses %s', (subnet) => {
     expect(() => createAddresses(subnet)).toThrow('not an IPv4 subnet');
-  });
-});
-
-describe('parseListening', () => {
-  it('reads addresses in the byte order of the kernel, and only listening ones', () => {
-    const table = [
-      '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
-      '   0: 0100007F:0BB8 00000000:0000 0A 00000000:00000000 00:00000000 00000000 20000        0 1 1 0 100 0 0 10 0',
-      '   1: 0B00007F:A0B1 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0',
-      '   2: 0100007F:0BB8 0100007F:C350 01 00000000:00000000 00:00000000 00000000 20000        0 1 1 0 100 0 0 10 0',
-      '   3: 00000000000000000000000000000000:1388 00000000000000000000000000000000:0000 0A 0 0 0 0 0 0',
-    ].join('\n');
-    expect(parseListening(table)).toEqual(['127.0.0.1:3000', '[::]:5000']);
-  });
-
-  it('names what listened instead', () => {
-    expect(describeListening(['127.0.0.1:3000'], 5000)).toBe(
-      'it listened on 127.0.0.1:3000 instead of 0.0.0.0:$PORT (5000)',
-    );
-    expect(describeListening([], 5000)).toContain('no port at all');
   });
 });
 

@@ -1,4 +1,4 @@
-// Takes the values of config vars out of build output. Pure.
+// Takes the values of config vars out of text that is shown: build output, evidence. Pure.
 
 const MIN_LENGTH = 8;
 // Values that say nothing secret and that any output is full of.
@@ -11,6 +11,12 @@ const PLAIN_VALUES = new Set([
   '127.0.0.1',
   'en_US.UTF-8',
 ]);
+
+/** A whole text without the given values. */
+export function redact(text: string, config: Readonly<Record<string, string>>): string {
+  const redactor = new Redactor(config);
+  return redactor.push(text) + redactor.end();
+}
 
 /** A stream of text without the given values: each becomes `[hidden]`, also where it comes in two pieces. */
 export class Redactor {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Redactor } from '../../../src/build/redact.js';
+import { Redactor } from '../../../src/platform/redact.js';
 
 function redact(config: Record<string, string>, ...pieces: string[]): string {
   const redactor = new Redactor(config);
