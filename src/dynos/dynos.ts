@@ -76,6 +76,7 @@ export interface DynoSettings {
 }
 
 const ROUTED_LIMIT_MS = 2000;
+const PAUSE_SHOWN_MS = 200;
 const EVENTS_RETRY_MS = 1000;
 
 export function createDynos(options: DynosOptions): Dynos {
@@ -197,7 +198,9 @@ async function watchEvents({
     try {
       for await (const event of engine.events({ signal })) {
         outOfMemory.onEvent(event);
-        if (event.kind === 'die' || event.kind === 'destroy' || event.kind === 'pause') wakeup.wake();
+        if (event.kind === 'die' || event.kind === 'destroy') wakeup.wake();
+        // The engine tells of a pause some milliseconds before its list shows it.
+        if (event.kind === 'pause') setTimeout(wakeup.wake, PAUSE_SHOWN_MS).unref();
       }
     } catch (error) {
       if (!signal.aborted) log.warn({ err: error }, 'the event stream of the engine broke; opening it again');
