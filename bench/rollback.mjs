@@ -41,7 +41,7 @@ await withPaas(async (paas) => {
   }
   console.log(`rollback, until it answers: ${list(ours, seconds)}`);
   console.log(`docker run, until it answers: ${list(peer, seconds)}`);
-  printRatio('rollback', median(ours) / median(peer), '<=1.5');
+  printRatio('rollback', median(ours) / median(peer), '<=1.3');
 });
 
 /** Until the dyno of the release before is gone: it must not take time from the other side. */

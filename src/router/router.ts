@@ -18,10 +18,10 @@ import {
   until,
 } from './haproxy-process.js';
 import { checkAppId, checkServerName, type RouterState } from './router-state.js';
-import { askReload, type HaproxyProcesses, showProcesses, withWorker } from './runtime-api.js';
+import { type Ask, askReload, type HaproxyProcesses, showProcesses, withWorker } from './runtime-api.js';
 import { CONFIG_FILE, MASTER_SOCKET, type RouterSettings, WAKE_SOCKET } from './settings.js';
 import { listenForWakes } from './wake-socket.js';
-import { needsReload, planWorker } from './worker-plan.js';
+import { needsReload, planWorker, type WorkerTables } from './worker-plan.js';
 import { readDroppedLogs, readSessions, readTables } from './worker-tables.js';
 
 /** The platform's HTTP router. */
@@ -148,34 +148,31 @@ class HaproxyRouter implements Router {
     const processes = await this.#findProcesses();
     const worker = processes?.worker;
     if (worker === undefined) return this.#startFresh();
-    const tables = await withWorker(this.#masterSocket, worker, (ask) => readTables(ask, this.#options.dir));
-    if (needsReload(tables, wanted)) {
-      await this.#reload(wanted, worker);
-    } else {
+    const isThere = await withWorker(this.#masterSocket, worker, async (ask) => {
+      const tables = await readTables(ask, this.#options.dir);
+      if (needsReload(tables, wanted)) return false;
       await this.#writeFiles(wanted, { isChecked: false });
-      if (!(await this.#bring(worker, wanted))) {
-        this.#options.log.warn('router refused a change while running: reloading it');
-        await this.#reload(wanted, worker);
-      }
-    }
+      return await this.#bring(ask, tables, wanted);
+    });
+    if (!isThere) await this.#reload(wanted, worker);
   }
 
-  /** Brings a worker to `wanted` by the runtime API; false when it did not get there. */
-  async #bring(pid: number, wanted: RenderedRouter): Promise<boolean> {
+  /** Brings the worker behind `ask` to `wanted` by the runtime API; false when it did not get there. */
+  async #bring(ask: Ask, tables: WorkerTables, wanted: RenderedRouter): Promise<boolean> {
     const { dir, log } = this.#options;
-    return withWorker(this.#masterSocket, pid, async (ask) => {
-      const plan = planWorker(await readTables(ask, dir), wanted, dir);
-      for (const command of [...plan.changes, ...plan.deletions]) {
-        const reply = await ask(command);
-        if (reply.trim() !== '') log.debug({ command, reply }, 'router runtime command');
-      }
-      if (plan.changes.length === 0 && plan.deletions.length === 0) return true;
-      const rest = planWorker(await readTables(ask, dir), wanted, dir);
-      if (rest.deletions.length > 0) this.#hasLeftovers = true;
-      if (rest.changes.length > 0)
-        log.warn({ commands: rest.changes.slice(0, 10) }, 'router commands had no effect');
-      return rest.changes.length === 0;
-    });
+    const plan = planWorker(tables, wanted, dir);
+    for (const command of [...plan.changes, ...plan.deletions]) {
+      const reply = await ask(command);
+      if (reply.trim() !== '') log.debug({ command, reply }, 'router runtime command');
+    }
+    if (plan.changes.length === 0 && plan.deletions.length === 0) return true;
+    const rest = planWorker(await readTables(ask, dir), wanted, dir);
+    if (rest.deletions.length > 0) this.#hasLeftovers = true;
+    if (rest.changes.length > 0) {
+      const commands = rest.changes.slice(0, 10);
+      log.warn({ commands }, 'router refused a change while running: reloading it');
+    }
+    return rest.changes.length === 0;
   }
 
   async #reload(wanted: RenderedRouter, previous: number): Promise<void> {
