@@ -1,0 +1,141 @@
+// Two apps under load on an engine of their own: the background of every fault.
+
+import { eventually } from './house.js';
+import { atRest, type History, newHistory } from './invariants.js';
+import { accountLines, breachesOf, countNotices, startTail, type Tail } from './log-accounting.js';
+import { type Paas, type PaasOptions, type Repository, startPaas } from './paas.js';
+import { openPrivateEngine, type PrivateEngine, type PrivateEngineOptions } from './private-engine.js';
+import { SMALL_LOAD, startTraffic, type Traffic, type TrafficReport } from './traffic.js';
+
+export const APPS = ['ant', 'bee'] as const;
+
+export interface Stage extends AsyncDisposable {
+  readonly engine: PrivateEngine;
+  readonly paas: Paas;
+  /** The source of the first app; the second is a copy at its first commit. */
+  readonly repository: Repository;
+  readonly history: History;
+  /** The apps' process ids by dyno, such as `ant web.1`. */
+  dynoPids(): Promise<Record<string, string>>;
+  containers(...filters: string[]): Promise<string[]>;
+  startTraffic(load?: { keepAlive: number; oneShot: number; perSecond: number }): Promise<Traffic>;
+  startTails(): Tail[];
+  /** Waits until the invariants hold. */
+  atRest(deadlineMs?: number): Promise<void>;
+}
+
+/** Starts the product with the apps `ant` and `bee` (fixture `steady`), one web dyno and one logger each. */
+export async function openStage(
+  options: {
+    settings?: Readonly<Record<string, string>>;
+    engine?: PrivateEngineOptions;
+    paas?: (engine: PrivateEngine) => Promise<PaasOptions> | PaasOptions;
+    ticks?: number;
+  } = {},
+): Promise<Stage> {
+  const engine = await openPrivateEngine(options.engine);
+  let paas: Paas | undefined;
+  const dispose = async () => {
+    await paas?.[Symbol.asyncDispose]();
+    await engine[Symbol.asyncDispose]();
+  };
+  try {
+    paas = await startPaas(options.settings, { engine, ...(await options.paas?.(engine)) });
+    const running = paas;
+    const history = newHistory();
+    const repository = await deployApps(running, options.ticks ?? 100);
+    const containers = async (...filters: string[]) => {
+      const labels = [`paas.instance=${running.instance}`, ...filters].flatMap((each) => [
+        '--filter',
+        `label=${each}`,
+      ]);
+      return (await running.docker(['ps', '-q', '--no-trunc', ...labels])).split('\n').filter(Boolean);
+    };
+    const stage: Stage = {
+      engine,
+      paas,
+      repository,
+      history,
+      containers,
+      async dynoPids() {
+        const format =
+          '{{index .Config.Labels "paas.app-name"}} {{index .Config.Labels "paas.type"}}.{{index .Config.Labels "paas.number"}}={{.State.Pid}}';
+        const ids = await containers('paas.role=dyno');
+        const told = await running.docker(['inspect', '--format', format, ...ids]);
+        return Object.fromEntries(
+          told
+            .split('\n')
+            .filter(Boolean)
+            .map((line): [string, string] => [line.split('=')[0] ?? '', line.split('=')[1] ?? ''])
+            .sort(),
+        );
+      },
+      startTraffic: (load = SMALL_LOAD) =>
+        startTraffic({
+          address: running.address,
+          port: running.httpPort,
+          hosts: APPS.map((app) => `${app}.localhost`),
+          ...load,
+        }),
+      startTails: () => APPS.map((app) => startTail(running.owner, app)),
+      atRest: (deadlineMs) => atRest(running, history, deadlineMs),
+      [Symbol.asyncDispose]: dispose,
+    };
+    await stage.atRest(60_000);
+    return stage;
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+/** What went wrong for the clients, in words; empty when nothing did. */
+export function lossesOf(report: TrafficReport): string[] {
+  return [
+    ...report.failures.map(
+      ({ at, host, client, reason }) => `${new Date(at).toISOString()} ${host} ${client}: ${reason}`,
+    ),
+    ...(report.failed > report.failures.length ? [`and ${report.failed - report.failures.length} more`] : []),
+    ...report.sockets.cuts.map(
+      ({ host, afterMs, reason }) => `WebSocket to ${host} after ${afterMs} ms: ${reason}`,
+    ),
+    ...report.streams.cuts.map(
+      ({ host, afterMs, reason }) => `stream of ${host} after ${afterMs} ms: ${reason}`,
+    ),
+  ];
+}
+
+/** Waits for more lines in each tail, then tells what of the accounting does not hold; empty when it does. */
+export async function lostLines(tails: readonly Tail[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const tail of tails) {
+    const before = tail.lines.length;
+    await eventually('the tail goes on', () => tail.lines.length > before + 50, 60_000);
+    found.push(...breachesOf(accountLines(tail.lines)));
+    const { dropped, unknownGaps } = countNotices(tail.lines);
+    if (dropped + unknownGaps > 0)
+      found.push(`${dropped} lines told as dropped, ${unknownGaps} gaps of unknown size`);
+  }
+  return found;
+}
+
+async function deployApps(paas: Paas, ticks: number): Promise<Repository> {
+  const repositories: Repository[] = [];
+  for (const app of APPS) {
+    await succeed(paas.owner.cli(['create', app, '--no-remote']));
+    await succeed(paas.owner.cli(['config:set', `TICKS=${ticks}`, '-a', app]));
+    const repository = await paas.owner.repository(app, { fixture: 'steady' });
+    await succeed(repository.push());
+    await succeed(paas.owner.cli(['ps:scale', 'logger=1', '-a', app]));
+    await paas.answers(app, 'word=');
+    repositories.push(repository);
+  }
+  const [first] = repositories;
+  if (first === undefined) throw new Error('there are no apps');
+  return first;
+}
+
+async function succeed(running: Promise<{ code: number | null; all: string }>): Promise<void> {
+  const { code, all } = await running;
+  if (code !== 0) throw new Error(all);
+}
