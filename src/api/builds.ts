@@ -12,6 +12,7 @@ import { type Build, findBuild, listBuilds } from '../platform/builds.js';
 import * as schema from '../schemas/build.js';
 import { AppParams } from '../schemas/parts.js';
 import { OutputQuery } from '../schemas/release.js';
+import type { ServerUpkeep } from '../upkeep/server-upkeep.js';
 import { type ApiServer, answerPage, listOf } from './api-server.js';
 import { appReference } from './apps.js';
 import { accountOf } from './auth.js';
@@ -28,6 +29,7 @@ export interface BuildRouteDeps {
   readonly tickets: Tickets;
   readonly uploads: Uploads;
   readonly log: Logger;
+  readonly upkeep: Pick<ServerUpkeep, 'requireSpace'>;
 }
 
 /** Adds `/apps/:app/builds`. */
@@ -98,6 +100,7 @@ function addCreateRoute(
     async (request, reply) => {
       const by = accountOf(request);
       const app = findAppFor(db, by, request.params.app);
+      await deps.upkeep.requireSpace();
       const source = await readSource(deps, request, by);
       const running = deploys.start({ app, by, source });
       cleanUp(deps, running.done, source);

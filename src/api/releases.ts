@@ -14,6 +14,7 @@ import {
 import { ConfigVars } from '../schemas/config-vars.js';
 import { AppParams } from '../schemas/parts.js';
 import * as schema from '../schemas/release.js';
+import type { ServerUpkeep } from '../upkeep/server-upkeep.js';
 import { type ActionLog, releaseTexts } from './action-log.js';
 import { type ApiServer, answerPage, listOf } from './api-server.js';
 import { appReference } from './apps.js';
@@ -24,7 +25,12 @@ import { isoTime } from './present.js';
 /** Adds `/apps/:app/releases`. */
 export function addReleaseRoutes(
   server: ApiServer,
-  deps: { db: Database; logAction: ActionLog; outputLinks: OutputLinks },
+  deps: {
+    db: Database;
+    logAction: ActionLog;
+    outputLinks: OutputLinks;
+    upkeep: Pick<ServerUpkeep, 'requireImage'>;
+  },
 ): void {
   const { db, logAction, outputLinks } = deps;
   const one = { params: schema.ReleaseParams, response: { 200: schema.Release } };
@@ -49,7 +55,9 @@ export function addReleaseRoutes(
     async (request, reply) => {
       const by = accountOf(request);
       const app = findAppFor(db, by, request.params.app);
-      const release = rollback(db, { app, by, to: findRelease(db, app, request.body.release) });
+      const to = findRelease(db, app, request.body.release);
+      await deps.upkeep.requireImage(app, to);
+      const release = rollback(db, { app, by, to });
       logAction(app.id, by, releaseTexts(release));
       return reply.code(201).send(presentRelease(release, app, outputLinks.release(app, by, release)));
     },

@@ -21,6 +21,7 @@ import { addGitRoutes } from '../git/smart-http.js';
 import { newId } from '../ids.js';
 import type { Logger } from '../log.js';
 import type { LogClient } from '../logs/client.js';
+import type { ServerUpkeep } from '../upkeep/server-upkeep.js';
 import { addAccountRoutes } from './account.js';
 import { createActionLog } from './action-log.js';
 import type { ApiServer } from './api-server.js';
@@ -45,6 +46,7 @@ import type { PlatformUrls } from './present.js';
 import { addReleaseRoutes } from './releases.js';
 import { acceptBodies } from './request-body.js';
 import { addSecurityHeaders } from './security-headers.js';
+import { addServerRoutes } from './server-state.js';
 import { createSignInLimit } from './sign-in-limit.js';
 import { addSourceRoutes } from './sources.js';
 import { createTickets } from './ticket.js';
@@ -60,6 +62,7 @@ export interface ServerDeps {
   readonly pushes: Pushes;
   readonly dynos: DynoList;
   readonly oneOffs: Pick<OneOffs, 'create' | 'kill'>;
+  readonly upkeep: ServerUpkeep;
   readonly settings: ServerSettings;
 }
 
@@ -137,7 +140,7 @@ function makeServer(log: Logger): FastifyInstance {
 }
 
 function addApi(api: ApiServer, deps: ServerDeps): void {
-  const { db, log, urls, logs, deploys, dynos, oneOffs, settings } = deps;
+  const { db, log, urls, logs, deploys, dynos, oneOffs, upkeep, settings } = deps;
   refuseForeignOrigins(api);
   requireSignIn(api, { db });
   refuseOddAddresses(api);
@@ -156,16 +159,17 @@ function addApi(api: ApiServer, deps: ServerDeps): void {
   addAuthorizationRoutes(api, { db, signInLimit });
   addAppRoutes(api, { db, urls, logAction, whenRouted: dynos.whenRouted });
   addConfigVarRoutes(api, { db, logAction });
-  addReleaseRoutes(api, { db, logAction, outputLinks });
+  addReleaseRoutes(api, { db, logAction, outputLinks, upkeep });
   addFormationRoutes(api, { db, logAction });
   addDynoRoutes(api, { db, dynos, oneOffs, attachments, logAction });
   addLogSessionRoutes(api, { db, urls, tickets, logs });
-  addBuildRoutes(api, { db, deploys, outputLinks, tickets, uploads, log });
+  addBuildRoutes(api, { db, deploys, outputLinks, tickets, uploads, log, upkeep });
   addSourceRoutes(api, { db, urls, tickets, uploads });
   addDomainRoutes(api, { db, urls, logAction, whenRouted: dynos.whenRouted });
   addBuildpackRoutes(api, { db, logAction });
   addCollaboratorRoutes(api, { db, logAction });
   addPlaceRoutes(api);
+  addServerRoutes(api, { upkeep });
   addEmptyRoutes(api, { db });
 }
 

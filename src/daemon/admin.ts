@@ -5,16 +5,21 @@
 import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import { type Database, openDatabase } from '../db/database.js';
+import type { Database } from '../db/database.js';
 import { PaasError, quoteValue } from '../errors.js';
 import { changePassword, createAccount, findAccountByEmail } from '../platform/accounts.js';
 import { createToken } from '../platform/tokens.js';
+import { runDatabaseCommand } from './admin-database.js';
 import { loadConfig, prepareDataDir, readIdentity } from './config.js';
+import { loadDiskConfig } from './disk-config.js';
+import { openOwnDatabase } from './open-database.js';
 
 const USAGE = `usage:
   paasd-admin account:create --email E --password-stdin [--admin]
   paasd-admin account:password --email E --password-stdin
   paasd-admin token:create --email E [--description D]
+  paasd-admin database:check | database:backups | database:backup
+  paasd-admin database:restore [--from FILE]
 `;
 
 async function main(): Promise<void> {
@@ -25,15 +30,22 @@ async function main(): Promise<void> {
       description: { type: 'string', default: 'paasd-admin' },
       'password-stdin': { type: 'boolean' },
       admin: { type: 'boolean', default: false },
+      from: { type: 'string' },
     },
   });
   const command = positionals[0];
   const email = values.email;
-  if (command === undefined || email === undefined) throw new Error(USAGE);
   const config = loadConfig(process.env);
   const paths = prepareDataDir(config.dataDir);
+  if (command?.startsWith('database:')) {
+    const { keptBackups } = loadDiskConfig(process.env);
+    const options = { paths, from: values.from, now: Date.now(), keptBackups };
+    process.stdout.write(`${await runDatabaseCommand(command, options)}\n`);
+    return;
+  }
+  if (command === undefined || email === undefined) throw new Error(USAGE);
   const { key } = readIdentity(config.dataDir, { bytes: randomBytes });
-  const db = openDatabase({ path: paths.database, key, now: Date.now });
+  const db = openOwnDatabase(paths, { key, now: Date.now });
   try {
     await run(db, { command, email, description: values.description, isAdmin: values.admin });
   } finally {

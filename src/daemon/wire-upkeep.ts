@@ -1,16 +1,24 @@
 // Constructs the upkeep and connects it: who is told what it finds.
 
+import { join } from 'node:path';
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Deploys } from '../build/deploys.js';
 import type { Database } from '../db/database.js';
 import type { Dynos } from '../dynos/dynos.js';
 import { LABEL } from '../engine/container-spec.js';
 import type { Engine } from '../engine/engine.js';
 import type { LogClient } from '../logs/client.js';
+import { listApps } from '../platform/apps.js';
+import { findHaproxy } from '../router/haproxy-process.js';
+import { CONFIG_FILE } from '../router/settings.js';
 import type { DiskSpace } from '../upkeep/disk-space.js';
 import { createLayerWatch, type LayerNotice } from '../upkeep/layer-watch.js';
+import { createServerUpkeep, type ServerUpkeep } from '../upkeep/server-upkeep.js';
 import { runUpkeep, TIMING, type UpkeepDeps } from '../upkeep/upkeep.js';
 import type { DiskConfig } from './disk-config.js';
 import type { DaemonOptions } from './wire.js';
+
+const LAG_RESOLUTION_MS = 100;
 
 interface Parts {
   readonly db: Database;
@@ -22,10 +30,15 @@ interface Parts {
   readonly disk: DiskConfig;
 }
 
+/** What the API asks of it, and `run`, which goes on until the signal aborts. */
+export interface WiredUpkeep extends ServerUpkeep {
+  run(signal: AbortSignal): Promise<void>;
+}
+
 /** The upkeep of this daemon. Nothing runs before `run`. */
-export function wireUpkeep(options: DaemonOptions, parts: Parts): UpkeepDeps & { run: Run } {
+export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
   const { paths, identity } = options;
-  const { db, engine, logs, deploys, space, disk } = parts;
+  const { db, engine, logs, dynos, deploys, space, disk } = parts;
   const log = options.log.child({ part: 'upkeep' });
   const deps: UpkeepDeps = {
     db,
@@ -52,10 +65,45 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): UpkeepDeps & {
     ballastBytes: disk.ballastBytes,
     keptBackups: disk.keptBackups,
   };
-  return { ...deps, run: (signal) => runUpkeep(deps, signal) };
+  const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
+  lag.enable();
+  const server = createServerUpkeep({
+    ...deps,
+    logs,
+    stackImage: options.config.stackRunImage,
+    isRouterUp: async () => (await findHaproxy(join(paths.haproxy, CONFIG_FILE))).length > 0,
+    unhealthyApps: () => unhealthyApps(parts),
+    dynoStates: () => countDynos(parts),
+    passMs: dynos.passMs,
+    eventLoopLag: () => readLag(lag),
+    memoryBytes: () => process.memoryUsage.rss(),
+    moreFindings: [],
+    paths,
+  });
+  return { ...server, run: (signal) => runUpkeep(deps, signal) };
 }
 
-type Run = (signal: AbortSignal) => Promise<void>;
+function unhealthyApps({ db, dynos }: Parts): string[] {
+  return listApps(db)
+    .filter((app) => dynos.formation(app).some(({ state }) => state === 'crashed'))
+    .map(({ name }) => name);
+}
+
+function countDynos({ db, dynos }: Parts): Record<string, number> {
+  const counts: Record<string, number> = { up: 0, starting: 0, crashed: 0, down: 0 };
+  for (const app of listApps(db)) {
+    for (const { state } of dynos.formation(app)) counts[state] = (counts[state] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** In seconds; begins anew. The histogram counts the timer's own interval too. */
+function readLag(lag: IntervalHistogram): { p50: number; p99: number; max: number } {
+  const late = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - LAG_RESOLUTION_MS / 1000) || 0;
+  const found = { p50: late(lag.percentile(50)), p99: late(lag.percentile(99)), max: late(lag.max) };
+  lag.reset();
+  return found;
+}
 
 /** A container is near its disk limit, or over it. */
 async function takeNotice(

@@ -1,6 +1,5 @@
 // Constructs the parts of the daemon and connects them. Read it to see who needs whom.
 
-import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +8,7 @@ import { buildServer } from '../api/server.js';
 import { createDeploys, type Deploys } from '../build/deploys.js';
 import { failInterruptedBuilds } from '../build/interrupted.js';
 import { removeWorkDirectories } from '../build/work-directories.js';
-import { type Database, openDatabase } from '../db/database.js';
+import type { Database } from '../db/database.js';
 import { createDynos, type Dynos } from '../dynos/dynos.js';
 import { cacheVolumeName } from '../engine/container-spec.js';
 import { createDockerEngine } from '../engine/docker.js';
@@ -26,8 +25,9 @@ import { createDiskSpace, type DiskSpace } from '../upkeep/disk-space.js';
 import { appUrl, type Config, type DataPaths, platformUrl } from './config.js';
 import { loadDiskConfig } from './disk-config.js';
 import { ensureCollector } from './ensure-collector.js';
+import { openOwnDatabase } from './open-database.js';
 import { VERSION } from './version.js';
-import { wireUpkeep } from './wire-upkeep.js';
+import { type WiredUpkeep, wireUpkeep } from './wire-upkeep.js';
 
 /** The running parts; `stop` ends them in the order that loses nothing. */
 export interface Daemon {
@@ -60,13 +60,7 @@ const MAX_SLUG_BYTES = 1024 ** 3;
 export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, paths, identity, log, now } = options;
   const stopping = new AbortController();
-  const db = openDatabase({
-    path: paths.database,
-    key: identity.key,
-    now,
-    // An install that has taken a push never starts with an empty database.
-    mustExist: readdirSync(paths.repositories).length > 0,
-  });
+  const db = openOwnDatabase(paths, { key: identity.key, now });
   const engine = createDockerEngine({
     socketPath: config.dockerSocket,
     instance: identity.instance,
@@ -99,7 +93,7 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
     log: log.child({ part: 'git' }),
     onStep: options.onStep,
   });
-  const server = await wireServer(options, { db, logs, deploys, pushes, dynos });
+  const server = await wireServer(options, { db, logs, deploys, pushes, dynos, upkeep });
   const clearing = clearDestroyedApps({ db, engine, logs, place, instance: identity.instance, log });
   return runDaemon(options, {
     db,
@@ -123,7 +117,7 @@ interface Parts {
   readonly router: Router;
   readonly dynos: Dynos;
   readonly deploys: Deploys;
-  readonly upkeep: { run(signal: AbortSignal): Promise<void> };
+  readonly upkeep: WiredUpkeep;
   readonly pushes: Pushes;
   readonly server: FastifyInstance;
   readonly clearing: () => void;
@@ -254,7 +248,7 @@ function wireDeploys(
 
 async function wireServer(
   { config, paths, identity, log }: DaemonOptions,
-  parts: Pick<Parts, 'db' | 'logs' | 'deploys' | 'pushes' | 'dynos'>,
+  parts: Pick<Parts, 'db' | 'logs' | 'deploys' | 'pushes' | 'dynos' | 'upkeep'>,
 ): Promise<FastifyInstance> {
   const { dynos, ...others } = parts;
   return await buildServer({

@@ -47,6 +47,10 @@ export async function makeBackup(options: {
   try {
     await rm(partial, { force: true });
     await sql.backup(partial);
+    // Else whoever reads it would leave a journal beside it.
+    const copy = new Sqlite(partial);
+    copy.pragma('journal_mode = delete');
+    copy.close();
     await chmod(partial, 0o600);
     const reason = findDamage(partial);
     if (reason !== undefined) throw new Error(`the backup ${path} is damaged: ${reason}`);

@@ -5,6 +5,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { PaasError } from '../errors.js';
+import { backUpBeforeUpgrade } from './backups.js';
 
 /** Something that a committed transaction changed. */
 export interface Announcement {
@@ -32,7 +33,8 @@ export interface Database {
 }
 
 /**
- * Opens the database, and makes it unless `mustExist` (an install that was used before). `key` has 32 bytes.
+ * Opens the database, and makes it unless `mustExist` (an install that was used before). `key` has 32 bytes. With
+ * `backups`, a copy goes into that directory before a new version of this program changes the file for good.
  * Throws when the file is missing, damaged or newer than this program.
  */
 export function openDatabase(options: {
@@ -40,10 +42,11 @@ export function openDatabase(options: {
   key: Buffer;
   now: () => number;
   mustExist?: boolean;
+  backups?: string;
 }): Database {
   if (options.mustExist) checkPresence(options.path);
   const sql = openFile(options.path);
-  migrate(sql);
+  migrate(sql, { backups: options.backups, now: options.now });
 
   const listeners = new Set<(change: Announcement) => void>();
   let pending: Announcement[] | undefined;
@@ -81,15 +84,17 @@ export function openDatabase(options: {
   };
 }
 
+const RESTORE = 'apps go on running; put the newest backup back with: paasd-admin database:restore';
+
 // An empty file is a valid, empty database to SQLite: starting with one would forget every app.
 function checkPresence(path: string): void {
   const size = statSync(path, { throwIfNoEntry: false })?.size;
-  if (size === undefined) throw new Error(`the database ${path} is missing: restore it from a backup`);
-  if (size === 0) throw new Error(`the database ${path} is empty: restore it from a backup`);
+  if (size === undefined) throw new Error(`the database ${path} is missing: ${RESTORE}`);
+  if (size === 0) throw new Error(`the database ${path} is empty: ${RESTORE}`);
 }
 
 function openFile(path: string): Sqlite.Database {
-  const sql = new Sqlite(path, { timeout: 5000 });
+  const sql = connect(path);
   try {
     sql.pragma('journal_mode = WAL');
     sql.pragma('synchronous = FULL');
@@ -106,13 +111,24 @@ function openFile(path: string): Sqlite.Database {
   }
 }
 
+function connect(path: string): Sqlite.Database {
+  try {
+    return new Sqlite(path, { timeout: 5000 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`the database ${path} cannot be opened (${reason}): check its owner and mode`, {
+      cause: error,
+    });
+  }
+}
+
 function damaged(path: string, what: string | undefined, cause?: unknown): Error {
   const oneLine = String(what).replace(/\s+/g, ' ');
-  return new Error(`the database ${path} is damaged (${oneLine}): restore it from a backup`, { cause });
+  return new Error(`the database ${path} is damaged (${oneLine}): ${RESTORE}`, { cause });
 }
 
 /** Applies the migrations that the file does not have yet, each in a transaction of its own. */
-function migrate(sql: Sqlite.Database): void {
+function migrate(sql: Sqlite.Database, options: { backups: string | undefined; now: () => number }): void {
   const directory = new URL('./migrations/', import.meta.url);
   const files = readdirSync(directory)
     .filter((name) => /^\d{3}-.*\.sql$/.test(name))
@@ -123,6 +139,9 @@ function migrate(sql: Sqlite.Database): void {
     throw new Error(
       `the database ${sql.name} was written by a newer version of this program (schema ${applied})`,
     );
+  }
+  if (applied > 0 && applied < files.length && options.backups !== undefined) {
+    backUpBeforeUpgrade(sql, { directory: options.backups, now: options.now() });
   }
   for (const [index, name] of files.entries()) {
     if (index < applied) continue;
@@ -137,7 +156,7 @@ function asPaasError(error: unknown): unknown {
   if (!(error instanceof Sqlite.SqliteError)) return error;
   if (error.code === 'SQLITE_FULL' || error.code.startsWith('SQLITE_IOERR')) {
     return new PaasError('storage_full', 'The disk of the platform is full; nothing was changed.', {
-      hint: 'Free disk space on the server, then try again.',
+      hint: 'Free disk space on the server, then try again; paas doctor says what takes it.',
       cause: error,
     });
   }

@@ -83,8 +83,8 @@ async function imageOf(engine: Pick<Engine, 'inspectImage'>, release: Release): 
     return await engine.inspectImage(release.image);
   } catch (error) {
     if (!(error instanceof PaasError && error.id === 'not_found')) throw error;
-    throw new ImageGoneError('not_found', `The image of v${release.version} is gone.`, {
-      hint: 'Deploy again.',
+    throw new ImageGoneError('not_found', `The image of v${release.version} is gone from the server.`, {
+      hint: 'Deploy again, or go back with: paas rollback',
       cause: error,
     });
   }

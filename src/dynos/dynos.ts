@@ -38,6 +38,10 @@ export interface Dynos {
   run(): Promise<void>;
   /** The formation's dynos and the one-offs of an app, by name. */
   list(app: App): Promise<Dyno[]>;
+  /** The formation's dynos of an app, without asking the engine. */
+  formation(app: App): Dyno[];
+  /** How long the loop's newest pass took; undefined before the first. */
+  passMs(): number | undefined;
   readonly oneOffs: OneOffs;
   /** Resolves when the router knows of what was committed before, or after two seconds: the loop goes on by itself. */
   whenRouted(): Promise<void>;
@@ -106,6 +110,7 @@ export function createDynos(options: DynosOptions): Dynos {
     wakeup,
     settings,
   });
+  const formation = (app: App) => formationDynos({ db, app, lives, reconciler, settings });
   const loadWatch = createLoadWatch({
     ...options,
     dynoLog,
@@ -119,10 +124,9 @@ export function createDynos(options: DynosOptions): Dynos {
     oneOffs,
     run: () =>
       runLoops({ ...options, wakeup, reconciler, oneOffs, outOfMemory, dynoLog, loadWatch, liveness }),
-    list: async (app) => [
-      ...formationDynos({ db, app, lives, reconciler, settings }),
-      ...(await oneOffs.list(app)),
-    ],
+    formation,
+    passMs: () => reconciler.passMs,
+    list: async (app) => [...formation(app), ...(await oneOffs.list(app))],
     condemn(containerId, verdict) {
       if (lives.condemn(containerId, verdict)) wakeup.wake();
     },

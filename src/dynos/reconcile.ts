@@ -58,6 +58,8 @@ export interface Reconciler {
   nextPass(signal: AbortSignal): Promise<void>;
   /** The dyno containers as the newest pass saw them. */
   containersOf(appId: AppId): readonly DynoContainer[];
+  /** How long the newest pass took; undefined before the first. */
+  readonly passMs: number | undefined;
 }
 
 const RESYNC_MS = 5000;
@@ -77,6 +79,7 @@ class Loop implements Reconciler {
   #usedAddresses = new Set<string>();
   #waiters: (() => void)[] = [];
   #isFirstPass = true;
+  passMs: number | undefined;
 
   constructor(deps: ReconcileDeps) {
     this.#deps = deps;
@@ -88,7 +91,9 @@ class Loop implements Reconciler {
       const waiters = this.#waiters;
       this.#waiters = [];
       try {
+        const startedAt = performance.now();
         nextLookAt = await this.#pass(signal);
+        this.passMs = performance.now() - startedAt;
         for (const resolve of waiters) resolve();
       } catch (error) {
         if (signal.aborted) return;

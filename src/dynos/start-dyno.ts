@@ -13,7 +13,7 @@ import { cpuSharesOf } from '../platform/sizes.js';
 import type { Addresses } from './addresses.js';
 import { awaitDynoUp } from './await-up.js';
 import { tellCrash } from './crash.js';
-import { createContainer } from './create-container.js';
+import { createContainer, ImageGoneError } from './create-container.js';
 import { dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
 import type { HealthNotes } from './health-notes.js';
@@ -112,9 +112,11 @@ async function giveUp(
   if (failure.error instanceof PaasError && failure.error.status === 503) return;
   const cause =
     failure.error instanceof PaasError ? failure.error.message : 'the platform could not start it';
-  const reason = `Could not start: ${cause}`;
-  const { containerId } = failure;
-  tellCrash(deps, { ...slot, containerId, isCurrent: true, kind: 'could-not-start', reason }, [
+  const next = failure.error instanceof ImageGoneError ? ` ${failure.error.hint}` : '';
+  const reason = `Could not start: ${cause}${next}`;
+  const { containerId, error } = failure;
+  const kind = error instanceof ImageGoneError ? 'image-missing' : 'could-not-start';
+  tellCrash(deps, { ...slot, containerId, isCurrent: true, kind, reason }, [
     reason,
     'State changed from starting to crashed',
   ]);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { LogFilter, LogLine, NewLogLine } from './line.js';
-import type { HealthReply, ReadRequest, TailRequest, WriteRequest } from './protocol.js';
+import type { CollectorStats, HealthReply, ReadRequest, TailRequest, WriteRequest } from './protocol.js';
 import { clipRun, decodeRuns, type Frame, FrameDecoder, runLines } from './runs.js';
 
 /** What a follower of an app gets. */
@@ -42,7 +42,7 @@ export interface LogClient {
   forgetApp(appId: string): Promise<void>;
   health(): Promise<HealthReply>;
   /** Counts of the collector since its start. */
-  stats(): Promise<unknown>;
+  stats(): Promise<CollectorStats>;
   /** The request counts of the collector's process (`MeterReport` of the router's request-meter.ts). */
   requests(): Promise<unknown>;
   /** Ends the background delivery of written lines; what still waits is lost. */
@@ -80,7 +80,7 @@ export function createLogClient(options: { socketPath: string; clientId: string;
     },
     // The collector's own reply.
     health: async () => JSON.parse(await call({ socketPath, path: '/health' })) as HealthReply,
-    stats: async () => JSON.parse(await call({ socketPath, path: '/stats' })) as unknown,
+    stats: async () => JSON.parse(await call({ socketPath, path: '/stats' })) as CollectorStats,
     requests: async () => JSON.parse(await call({ socketPath, agent, path: '/requests' })) as unknown,
     close() {
       closing.abort();

@@ -38,5 +38,13 @@ export interface HealthReply {
   readonly version: string;
 }
 
+/** GET /stats: counts since the start of the collector. */
+export interface CollectorStats {
+  /** All lines taken: stored, not stored, and those that wait. */
+  readonly lines: number;
+  readonly stored: number;
+  readonly unstored: number;
+}
+
 /** A silent tail sends `!idle` this often. */
 export const IDLE_MS = 10_000;

@@ -305,7 +305,7 @@ function rollbackTarget(db: Database, app: App): Release {
 
 function whyNotRunnable(release: Release): string {
   if (release.image === undefined) return 'it has no code';
-  if (release.status === 'expired') return 'its image is gone';
+  if (release.status === 'expired') return 'its image is gone from the server';
   return release.status === 'failed' ? 'its release command failed' : 'its release command is still running';
 }
 

@@ -69,6 +69,12 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
       create: () => Promise.reject(new Error('no one-off dynos in this test')),
       kill: async () => undefined,
     },
+    upkeep: {
+      requireSpace: async () => undefined,
+      requireImage: async () => undefined,
+      examine: async () => [{ check: 'engine', status: 'ok', detail: 'answers' }],
+      metrics: async () => 'paas_apps 0\n',
+    },
     settings: {
       signingKey: Buffer.alloc(32, 2),
       uploadsDirectory: join(directory, 'uploads'),

@@ -76,6 +76,8 @@ export interface Paas extends AsyncDisposable {
   /** Where the router listens: 127.0.0.1, or the address of the private engine's network. */
   readonly address: string;
   readonly url: string;
+  /** `paasd`, `paasd-admin` and the log collector by file name of dist/daemon, with this install's settings. */
+  program(file: string, args?: readonly string[], input?: string): Running;
   /** The first account, an administrator. */
   readonly owner: User;
   createUser(email: string, options?: { isAdmin?: boolean }): Promise<User>;
@@ -172,6 +174,8 @@ export async function startPaas(
     get pid() {
       return daemon?.exitCode === null && daemon.signalCode === null ? daemon.pid : undefined;
     },
+    program: (file, args = [], input = '') =>
+      startProgram(process.execPath, [join(DIST, 'daemon', file), ...args], { env, input }),
     daemonLog: () => readFileSync(logPath, 'utf8'),
     http: (app, path = '/') => requestAs(`${app}.localhost`, httpPort, path, address),
     answers: (app, text, path = '/') =>

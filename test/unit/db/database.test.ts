@@ -55,7 +55,7 @@ describe('opening', () => {
       'this is a text, long enough to be mistaken for a header of SQLite or so\n'.repeat(100),
     );
     const before = readFileSync(path);
-    expect(() => open()).toThrow(/paas\.sqlite is damaged .*restore it from a backup/);
+    expect(() => open()).toThrow(/paas\.sqlite is damaged .*database:restore/);
     expect(readFileSync(path).equals(before)).toBe(true);
   });
 
@@ -69,14 +69,14 @@ describe('opening', () => {
     const bytes = readFileSync(path);
     randomBytes(8192).copy(bytes, page * 4096);
     writeFileSync(path, bytes);
-    expect(() => open()).toThrow(/is damaged .*restore it from a backup/);
+    expect(() => open()).toThrow(/is damaged .*database:restore/);
   });
 
   it('never starts empty where a database must be', () => {
     const path = join(directory, 'paas.sqlite');
-    expect(() => open(path, true)).toThrow(/paas\.sqlite is missing.*restore it from a backup/);
+    expect(() => open(path, true)).toThrow(/paas\.sqlite is missing.*database:restore/);
     writeFileSync(path, '');
-    expect(() => open(path, true)).toThrow(/paas\.sqlite is empty.*restore it from a backup/);
+    expect(() => open(path, true)).toThrow(/paas\.sqlite is empty.*database:restore/);
     truncateSync(path);
     open(path).close();
     open(path, true).close();
