@@ -220,6 +220,11 @@ class Deploy implements RunningDeploy {
     }
     if (outcome.kind === 'unhealthy') {
       await output.write(`\n !     v${release.version} did not come up: ${outcome.reason}\n`);
+      if (outcome.undoneBy !== undefined) {
+        await output.write(
+          ` !     The release before it goes on, as v${outcome.undoneBy} (automatic rollback)\n`,
+        );
+      }
       return { kind: 'failed', message: `v${release.version} did not come up: ${outcome.reason}` };
     }
     if (outcome.kind === 'superseded') {

@@ -28,6 +28,8 @@ export interface Config {
   readonly bootTimeoutMs: number;
   readonly crashCoolOffMs: number;
   readonly stopGraceMs: number;
+  /** 0: releases are not rolled back automatically. */
+  readonly rollbackWindowMs: number;
   readonly logRetentionBytes: number;
   readonly logRetentionDays: number;
   readonly logLevel: string;
@@ -67,6 +69,10 @@ export function loadConfig(env: Environment): Config {
     webUiDir: env['PAAS_WEB_UI_DIR'] ?? join(PROJECT, 'web-ui/dist'),
     bootTimeoutMs: readInteger(env, 'PAAS_BOOT_TIMEOUT_SECONDS', 60) * 1000,
     crashCoolOffMs: readInteger(env, 'PAAS_CRASH_COOL_OFF_SECONDS', 1200) * 1000,
+    rollbackWindowMs:
+      env['PAAS_ROLLBACK_WINDOW_SECONDS'] === '0'
+        ? 0
+        : readInteger(env, 'PAAS_ROLLBACK_WINDOW_SECONDS', 120) * 1000,
     stopGraceMs: readInteger(env, 'PAAS_STOP_GRACE_SECONDS', 30) * 1000,
     logRetentionBytes: readBytes(env, 'PAAS_LOG_RETENTION_BYTES', '100m'),
     logRetentionDays: readInteger(env, 'PAAS_LOG_RETENTION_DAYS', 7),

@@ -54,6 +54,7 @@ export interface DaemonOptions {
 const API_ADDRESS = '127.0.0.1';
 const MAX_CONNECTIONS = 10_000;
 const MEMORY_SAMPLE_MS = 20_000;
+const TRAFFIC_SAMPLE_MS = 5000;
 const MAX_SLUG_BYTES = 1024 ** 3;
 
 /** Opens the database and makes all parts. Nothing runs before `start`. */
@@ -212,6 +213,8 @@ function wireDynos(
       coolOffMs: config.crashCoolOffMs,
       stopGraceMs: config.stopGraceMs,
       memorySampleMs: MEMORY_SAMPLE_MS,
+      rollbackWindowMs: config.rollbackWindowMs,
+      trafficSampleMs: TRAFFIC_SAMPLE_MS,
     },
   });
 }

@@ -89,6 +89,13 @@ export function planApp(state: AppState): Plan {
   return { actions, nextLookAt: waits.length === 0 ? undefined : Math.min(...waits) };
 }
 
+/** Whether dynos are wanted, and every one is up with the current release. */
+export function isLive(state: AppState): boolean {
+  const slots = wantedSlots(state);
+  const up = state.containers.filter((container) => container.isRunning && container.phase === 'up');
+  return slots.length > 0 && slots.every((slot) => up.some((container) => fits(container, slot, state)));
+}
+
 /** Names a slot at one release: what is being started. */
 export function slotKey(slot: Slot): string {
   return `${placeKey(slot)}@${slot.releaseVersion}`;

@@ -25,6 +25,7 @@ import type { OutOfMemory } from './out-of-memory.js';
 import { type Action, type AppState, planApp, type Slot, type StopReason, slotKey } from './plan.js';
 import { portAccepts } from './probe.js';
 import type { ReleasePhases } from './release-phase.js';
+import type { ReleaseWatcher } from './release-watch.js';
 import { routeApp, WEB_PORT } from './routing.js';
 import { createSemaphore, type Semaphore } from './semaphore.js';
 import { type StartDynoDeps, startDyno } from './start-dyno.js';
@@ -39,6 +40,7 @@ export interface ReconcileDeps {
   readonly log: Logger;
   readonly start: StartDynoDeps;
   readonly releasePhases: ReleasePhases;
+  readonly releaseWatcher: Pick<ReleaseWatcher, 'review'>;
   readonly outOfMemory: Pick<OutOfMemory, 'lastAt'>;
   readonly wakeup: Wakeup;
   readonly settings: {
@@ -142,6 +144,7 @@ class Loop implements Reconciler {
     const routes: RoutedApp[] = [];
     for (const app of apps) {
       const state = this.#stateOf(app);
+      this.#deps.releaseWatcher.review(app, state);
       const plan = planApp(state);
       for (const action of plan.actions) this.#begin(action, signal);
       if (plan.nextLookAt !== undefined) looks.push(plan.nextLookAt);

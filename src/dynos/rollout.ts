@@ -4,6 +4,7 @@ import type { Database } from '../db/database.js';
 import type { AppId, ReleaseId } from '../ids.js';
 import { listCrashes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
+import { getWatch, undoneBy } from '../platform/release-watches.js';
 import { currentRelease, getRelease, type Release } from '../platform/releases.js';
 import type { RolloutOutcome } from '../platform/rollout-outcome.js';
 import { type DynoContainer, dynoName } from './dyno.js';
@@ -35,6 +36,11 @@ export async function* followRollout(
       // Up since the last pass perhaps: whoever is told must find the router sending requests to it.
       await deps.nextPass(signal);
     }
+    if (outcome?.kind === 'unhealthy') {
+      // The loop goes back in its next pass, if it does.
+      await deps.nextPass(signal);
+      return { ...outcome, undoneBy: undoneBy(deps.db, release) };
+    }
     if (outcome !== undefined) return outcome;
     // Passes follow each other at once only while something changes.
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -49,6 +55,10 @@ function judge(deps: RolloutDeps, { id, appId, version }: Release): RolloutOutco
   if (release === undefined) return { kind: 'superseded' };
   if (release.status === 'failed') {
     return { kind: 'release-phase-failed', exitCode: deps.phaseExitCode(id) ?? 1 };
+  }
+  const watch = getWatch(deps.db, id);
+  if (watch?.outcome === 'rolled-back') {
+    return { kind: 'unhealthy', reason: watch.reason ?? 'it failed', undoneBy: undoneBy(deps.db, release) };
   }
   const current = currentRelease(deps.db, appId);
   if (current !== undefined && current.version > version) return { kind: 'superseded' };

@@ -7,6 +7,7 @@ import { type AccountId, type AppId, type BuildId, newId, parseId, type ReleaseI
 import type { Account } from './accounts.js';
 import type { App } from './apps.js';
 import { clearStops } from './dyno-stops.js';
+import { endWatch, openWatch, type Traffic } from './release-watches.js';
 
 export interface Release {
   readonly id: ReleaseId;
@@ -100,11 +101,19 @@ export function createSettingsRelease(
   });
 }
 
+/** Why the platform itself goes back, and from which release; its watch ends with that. */
+export interface AutomaticRollback {
+  readonly undoes: Release;
+  readonly reason: string;
+  readonly traffic: Traffic;
+}
+
 /** The way back: a new, higher release with the image, process types and config vars of an older one. Leaves scale alone. */
 export function rollback(
   db: Database,
-  options: { app: App; by: Account; to?: Release | undefined },
+  options: { app: App; by: Pick<Account, 'id'>; to?: Release | undefined; automatic?: AutomaticRollback },
 ): Release {
+  const { automatic } = options;
   return db.write(() => {
     // Read again: what the caller holds may be older than the newest release.
     const to = options.to === undefined ? rollbackTarget(db, options.app) : getRelease(db, options.to.id);
@@ -120,12 +129,21 @@ export function rollback(
         hint: `See the releases with: paas releases -a ${options.app.name}`,
       });
     }
+    if (automatic !== undefined) {
+      const { reason, traffic, undoes } = automatic;
+      endWatch(db, undoes.id, { outcome: 'rolled-back', reason, traffic });
+    }
     return insertRelease(db, {
       app: options.app,
       by: options.by,
-      description: `Rollback to v${to.version}`,
+      description:
+        automatic === undefined
+          ? `Rollback to v${to.version}`
+          : `Automatic rollback to v${to.version}: ${automatic.reason}`,
       config: getReleaseConfig(db, to.id),
       from: to,
+      isRollback: true,
+      undoes: automatic?.undoes.version,
     });
   });
 }
@@ -241,11 +259,14 @@ const EMPTY: Code = {
 
 interface NewRelease {
   readonly app: App;
-  readonly by: Account;
+  readonly by: Pick<Account, 'id'>;
   readonly description: string;
   readonly config: Readonly<Record<string, string>>;
   readonly from: Code;
   readonly skipsReleasePhase?: boolean;
+  /** Whoever goes back knows what runs then: such a release is not rolled back automatically. */
+  readonly isRollback?: boolean;
+  readonly undoes?: number | undefined;
 }
 
 function insertRelease(db: Database, release: NewRelease): Release {
@@ -282,6 +303,8 @@ function insertRelease(db: Database, release: NewRelease): Release {
     announce({ kind: 'release-created', appId: app.id });
     const created = getRelease(db, id);
     if (created === undefined) throw new Error('the release that was just made is not there');
+    const { isRollback = false, undoes } = release;
+    openWatch(db, { releaseId: id, appId: app.id, version: created.version, isExempt: isRollback, undoes });
     return created;
   });
 }

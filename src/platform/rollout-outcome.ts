@@ -5,7 +5,12 @@ export type RolloutOutcome =
   /** Its release command failed: the release before it goes on. */
   | { readonly kind: 'release-phase-failed'; readonly exitCode: number }
   /** Its dynos do not come up: those of the release before it go on as long as they do. */
-  | { readonly kind: 'unhealthy'; readonly reason: string }
+  | {
+      readonly kind: 'unhealthy';
+      readonly reason: string;
+      /** The release that an automatic rollback put in its place. */
+      readonly undoneBy?: number | undefined;
+    }
   /** A newer release took its place before it was live. */
   | { readonly kind: 'superseded' }
   /** No dyno is wanted. */

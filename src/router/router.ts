@@ -19,6 +19,7 @@ import {
 } from './haproxy-process.js';
 import { checkAppId, checkServerName, type RouterState } from './router-state.js';
 import { type Ask, askReload, type HaproxyProcesses, showProcesses, withWorker } from './runtime-api.js';
+import { parseTraffic, type ServerTraffic } from './server-traffic.js';
 import { CONFIG_FILE, MASTER_SOCKET, type RouterSettings, WAKE_SOCKET } from './settings.js';
 import { listenForWakes } from './wake-socket.js';
 import { needsReload, planWorker, type WorkerTables } from './worker-plan.js';
@@ -41,6 +42,8 @@ export interface Router {
    * app has another mode, until `signal` aborts. Ids that no app has are possible.
    */
   listenForWakes(onWake: (appId: string) => void, signal: AbortSignal): Promise<void>;
+  /** What each server of the newest worker has answered so far; counts begin anew when HAProxy is reloaded. */
+  traffic(): Promise<ServerTraffic[]>;
   /** Ends HAProxy. For uninstalling, and tests. */
   stop(): Promise<void>;
 }
@@ -131,6 +134,14 @@ class HaproxyRouter implements Router {
   listenForWakes(onWake: (appId: string) => void, signal: AbortSignal): Promise<void> {
     const { dir, log } = this.#options;
     return listenForWakes({ path: join(dir, WAKE_SOCKET), onWake, log, signal });
+  }
+
+  async traffic(): Promise<ServerTraffic[]> {
+    const worker = (await this.#findProcesses())?.worker;
+    if (worker === undefined) return [];
+    return await this.#unlessEnded(worker, [], () =>
+      withWorker(this.#masterSocket, worker, async (ask) => parseTraffic(await ask('show stat -1 4 -1'))),
+    );
   }
 
   async stop(): Promise<void> {

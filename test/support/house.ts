@@ -74,7 +74,13 @@ export async function eventually<Result>(
 }
 
 export async function openHouse(
-  options: { coolOffMs?: number; bootTimeoutMs?: number; stopGraceMs?: number; memorySampleMs?: number } = {},
+  options: {
+    coolOffMs?: number;
+    bootTimeoutMs?: number;
+    stopGraceMs?: number;
+    memorySampleMs?: number;
+    rollbackWindowMs?: number;
+  } = {},
 ): Promise<House> {
   const dataDir = mkdtempSync(join(tmpdir(), 'paas-house-'));
   const paths = prepareDataDir(dataDir);
@@ -145,6 +151,8 @@ export async function openHouse(
         bootTimeoutMs: options.bootTimeoutMs ?? 60_000,
         coolOffMs: options.coolOffMs ?? 1_200_000,
         stopGraceMs: options.stopGraceMs ?? 30_000,
+        rollbackWindowMs: options.rollbackWindowMs ?? 0,
+        trafficSampleMs: 300,
         memorySampleMs: options.memorySampleMs ?? 20_000,
       },
     });

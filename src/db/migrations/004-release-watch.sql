@@ -14,6 +14,8 @@ create table release_watches (
   errors integer not null default 0,
   -- null: being watched. exempt: made by a rollback. off: automatic rollback was off.
   outcome text check (outcome in ('passed', 'rolled-back', 'no-target', 'exempt', 'off')),
+  -- Why it was rolled back, or would have been.
+  reason text,
   -- The version that an automatic rollback made it take the place of.
   undoes integer
 ) strict;

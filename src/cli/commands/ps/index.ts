@@ -53,10 +53,11 @@ function printDynos(terminal: Terminal, dynos: readonly ApiDyno[], isExtended: b
   }
 }
 
-/** `, next try in 20m` of a crashed one. */
-function nextTry({ next_try_at: at }: ApiDyno, now: Date): string {
+/** `, next try in 20m` of a crashed one, or of one that an older release goes on for. */
+function nextTry({ next_try_at: at, state, release }: ApiDyno, now: Date): string {
   if (at === undefined || at === null) return '';
-  return `, next try in ${formatUntil(new Date(at), now)}`;
+  const what = state === 'crashed' ? '' : `v${release.version} goes on, the new release crashed: `;
+  return `, ${what}next try in ${formatUntil(new Date(at), now)}`;
 }
 
 /** A dyno without a command runs the one of its image. */

@@ -1,0 +1,214 @@
+// Watches each new release for a while, and goes back to the one before it when it does worse: once, by the same door
+// as users do. judge-release.ts decides; what is known is kept in the database, so that a restart forgets nothing.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../db/database.js';
+import type { AppId } from '../ids.js';
+import type { Logger } from '../log.js';
+import type { App } from '../platform/apps.js';
+import { getDynoSettings } from '../platform/dyno-settings.js';
+import { listCrashes } from '../platform/dyno-wishes.js';
+import { listIncidents, recordIncident } from '../platform/incidents.js';
+import {
+  type Before,
+  beginWatch,
+  endWatch,
+  getWatch,
+  listWatches,
+  markLive,
+  openWatch,
+  type ReleaseWatch,
+} from '../platform/release-watches.js';
+import {
+  currentRelease,
+  listReleases,
+  pendingReleases,
+  type Release,
+  rollback,
+} from '../platform/releases.js';
+import type { Router } from '../router/router.js';
+import { type DynoContainer, dynoName, serverName } from './dyno.js';
+import type { DynoLog } from './dyno-log.js';
+import { chooseTarget, judgeRelease, MIN_REQUESTS } from './judge-release.js';
+import { type AppState, isLive } from './plan.js';
+import { createTrafficMeter, type TrafficMeter } from './traffic-meter.js';
+
+export interface ReleaseWatcher {
+  /** Looks at the current release of an app, and acts; call it in each pass of the loop. Never throws. */
+  review(app: App, state: AppState): void;
+  /** Follows the router's counts until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface ReleaseWatchDeps {
+  readonly db: Database;
+  readonly dynoLog: DynoLog;
+  readonly log: Logger;
+  readonly router: Pick<Router, 'traffic'>;
+  readonly containersOf: (appId: AppId) => readonly DynoContainer[];
+  readonly wake: () => void;
+  readonly settings: {
+    /** How long a release is watched after it went live, where the app says nothing; 0: not at all. */
+    readonly rollbackWindowMs: number;
+    readonly trafficSampleMs: number;
+  };
+}
+
+const MAX_INCIDENTS = 50;
+
+/** A watcher over the releases of this install. */
+export function createReleaseWatcher(deps: ReleaseWatchDeps): ReleaseWatcher {
+  return new Watcher(deps);
+}
+
+class Watcher implements ReleaseWatcher {
+  readonly #deps: ReleaseWatchDeps;
+  readonly #meter: TrafficMeter = createTrafficMeter();
+  /** Apps whose current release needs no more looks, by version. */
+  readonly #settled = new Map<AppId, number>();
+  readonly #watched = new Set<AppId>();
+
+  constructor(deps: ReleaseWatchDeps) {
+    this.#deps = deps;
+  }
+
+  review(app: App, state: AppState): void {
+    try {
+      this.#look(app, state);
+    } catch (error) {
+      this.#deps.log.warn({ err: error, app: app.name }, 'a release could not be watched');
+    }
+  }
+
+  #look(app: App, state: AppState): void {
+    const { db } = this.#deps;
+    if (state.releaseVersion === undefined || this.#settled.get(app.id) === state.releaseVersion) return;
+    const release = currentRelease(db, app.id);
+    if (release === undefined || release.version !== state.releaseVersion) return;
+    const watch = watchOf(db, release);
+    if (watch.beganAt === undefined) beginWatch(db, release.id, this.#whatWasBefore(release, state));
+    if (watch.liveAt === undefined && isLive(state)) markLive(db, release.id);
+    const now = getWatch(db, release.id) ?? watch;
+    if (now.outcome === undefined) this.#decide(app, release, now);
+    const after = getWatch(db, release.id) ?? now;
+    if (after.outcome === undefined) this.#watched.add(app.id);
+    else this.#watched.delete(app.id);
+    if (after.outcome !== undefined && after.liveAt !== undefined) this.#settled.set(app.id, release.version);
+  }
+
+  #whatWasBefore(release: Release, state: AppState): Before {
+    const { db } = this.#deps;
+    const previous = listWatches(db, release.appId).find(
+      ({ version, liveAt }) => version < release.version && liveAt !== undefined,
+    );
+    const now = previous === undefined ? undefined : this.#meter.of(release.appId, previous.version);
+    const traffic = now === undefined || now.requests < MIN_REQUESTS ? previous?.traffic : now;
+    const isUp = (place: { type: string; number: number }) =>
+      state.containers.some(
+        (container) => dynoName(container) === dynoName(place) && container.phase === 'up',
+      );
+    const crashing = state.crashes
+      .filter((crash) => crash.releaseVersion !== release.version && crash.count > 1 && !isUp(crash))
+      .map((crash) => crash.type);
+    return {
+      version: previous?.version,
+      traffic: traffic ?? { requests: 0, errors: 0 },
+      crashing: [...new Set(crashing)],
+    };
+  }
+
+  /** What was noted when the watch began, or more: old dynos answer for a while, and counts come some seconds late. */
+  #newestBefore(appId: AppId, before: Before): Before {
+    if (before.version === undefined) return before;
+    const now = this.#meter.of(appId, before.version);
+    return now.requests > before.traffic.requests ? { ...before, traffic: now } : before;
+  }
+
+  #decide(app: App, release: Release, watch: ReleaseWatch): void {
+    const { db, settings } = this.#deps;
+    const windowMs = getDynoSettings(db, app.id).rollbackWindowMs ?? settings.rollbackWindowMs;
+    if (windowMs === 0) {
+      endWatch(db, release.id, { outcome: 'off' });
+      return;
+    }
+    // A release that is on its way may mend what this one broke.
+    if (pendingReleases(db, app.id).some(({ version }) => version > release.version)) return;
+    const traffic = this.#meter.of(app.id, release.version);
+    const judgement = judgeRelease({
+      nowMs: db.now(),
+      windowMs,
+      liveAt: watch.liveAt,
+      before: this.#newestBefore(app.id, watch.before),
+      traffic,
+      crashes: this.#crashesOf(release),
+      incidents: listIncidents(db, app.id, { releaseVersion: release.version, limit: MAX_INCIDENTS }),
+    });
+    if (judgement.kind === 'passed') endWatch(db, release.id, { outcome: 'passed', traffic });
+    if (judgement.kind === 'failed') this.#goBack(app, release, { reason: judgement.reason, traffic });
+  }
+
+  #crashesOf(release: Release) {
+    return listCrashes(this.#deps.db, release.appId).filter(
+      ({ releaseVersion }) => releaseVersion === release.version,
+    );
+  }
+
+  #goBack(
+    app: App,
+    release: Release,
+    { reason, traffic }: { reason: string; traffic: ReleaseWatch['traffic'] },
+  ): void {
+    const { db, dynoLog, log } = this.#deps;
+    const target = chooseTarget(listReleases(db, app.id), listWatches(db, app.id), release.version);
+    const about = { appId: app.id, releaseVersion: release.version };
+    const text = db.write(() => {
+      if (target === undefined) {
+        endWatch(db, release.id, { outcome: 'no-target', reason, traffic });
+        const message = `v${release.version} is not rolled back, for there is no earlier release that ran: ${reason}`;
+        recordIncident(db, { ...about, kind: 'not-rolled-back', message });
+        return message;
+      }
+      const by = { id: app.ownerId };
+      const automatic = { undoes: release, reason, traffic };
+      const made = rollback(db, { app, by, to: target, automatic });
+      const message = `Automatic rollback of v${release.version} to v${target.version}: ${reason}`;
+      const evidence = { from: release.version, to: target.version, as: made.version, ...traffic };
+      recordIncident(db, { ...about, kind: 'rolled-back', message, evidence });
+      return `${message}. Release v${made.version} created`;
+    });
+    dynoLog.platform(app.id, 'api', text);
+    log.info({ app: app.name, release: release.version, reason }, 'release failed in its window');
+  }
+
+  async #sample(): Promise<void> {
+    const { router, containersOf, db, wake } = this.#deps;
+    const counts = await router.traffic();
+    const versions = new Map<string, number>();
+    for (const appId of new Set(counts.map((count) => count.appId))) {
+      // The router's backends are named by ids of apps.
+      for (const container of containersOf(appId as AppId))
+        versions.set(serverName(container), container.releaseVersion);
+    }
+    this.#meter.take(counts, ({ server }) => versions.get(server), db.now());
+    if (this.#watched.size > 0) wake();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { log, settings } = this.#deps;
+    while (!signal.aborted) {
+      await this.#sample().catch((error: unknown) => log.debug({ err: error }, 'the router told no counts'));
+      await sleep(settings.trafficSampleMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** Its row; one that was made before releases were watched gets one, and is not judged. */
+function watchOf(db: Database, release: Release): ReleaseWatch {
+  const known = getWatch(db, release.id);
+  if (known !== undefined) return known;
+  const { id: releaseId, appId, version } = release;
+  openWatch(db, { releaseId, appId, version, isExempt: true });
+  const made = getWatch(db, releaseId);
+  if (made === undefined) throw new Error('the watch that was just made is not there');
+  return made;
+}
