@@ -1,7 +1,7 @@
 // Builds: start one from an upload or an image, follow it, cancel it.
 
 import type { FastifyRequest } from 'fastify';
-import type { Deploys } from '../build/deploys.js';
+import type { DeployRequest, Deploys, RunningDeploy } from '../build/deploys.js';
 import type { Source } from '../build/source.js';
 import type { Database } from '../db/database.js';
 import { PaasError } from '../errors.js';
@@ -89,7 +89,7 @@ function addCreateRoute(
   deps: BuildRouteDeps,
   present: (build: Build, app: App, account: Account) => schema.Build,
 ): void {
-  const { db, deploys } = deps;
+  const { db } = deps;
   server.post(
     '/apps/:app/builds',
     {
@@ -102,8 +102,7 @@ function addCreateRoute(
       const app = findAppFor(db, by, request.params.app);
       await deps.upkeep.requireSpace();
       const source = await readSource(deps, request, by);
-      const running = deploys.start({ app, by, source });
-      cleanUp(deps, running.done, source);
+      const running = await startOrForget(deps, { app, by, source });
       return reply.code(201).send(present(findBuild(db, app, running.buildId), app, by));
     },
   );
@@ -137,13 +136,17 @@ async function readSource(
   return { kind: 'archive', path, ...(blob?.version && { version: blob.version }) };
 }
 
-// The archive is of no use once the build is over.
-function cleanUp(deps: BuildRouteDeps, done: Promise<unknown>, source: Source): void {
-  const remove = async () => {
-    await done.catch(() => undefined);
-    if (source.kind === 'archive') await deps.uploads.remove(source.path);
-  };
-  remove().catch((error: unknown) => deps.log.warn({ err: error }, 'upload could not be removed'));
+/** Queues the build, which takes the archive over. */
+async function startOrForget(
+  { deploys, uploads }: BuildRouteDeps,
+  request: DeployRequest,
+): Promise<RunningDeploy> {
+  try {
+    return deploys.start(request);
+  } catch (error) {
+    if (request.source.kind === 'archive') await uploads.remove(request.source.path);
+    throw error;
+  }
 }
 
 function presentBuild(build: Build, app: App, outputUrl: string): schema.Build {
@@ -151,7 +154,7 @@ function presentBuild(build: Build, app: App, outputUrl: string): schema.Build {
     id: build.id,
     status: build.status,
     app: appReference(app),
-    buildpacks: [],
+    buildpacks: build.buildpacks.map((name) => ({ name, url: name })),
     output_stream_url: outputUrl,
     release:
       build.releaseId === undefined ? null : { id: build.releaseId, version: build.releaseVersion ?? 0 },
@@ -160,6 +163,9 @@ function presentBuild(build: Build, app: App, outputUrl: string): schema.Build {
     stack: app.stack,
     user: { id: build.accountId, email: build.accountEmail },
     error: build.error ?? null,
+    position: build.position ?? null,
+    source_kind: build.sourceKind,
+    attempts: build.attempts,
     created_at: isoTime(build.createdAt),
     updated_at: isoTime(build.finishedAt ?? build.startedAt ?? build.createdAt),
   };

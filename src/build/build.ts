@@ -34,9 +34,8 @@ export interface Built {
 
 type BuiltImage = Omit<Built, 'checks'>;
 
-interface BuildRequest {
-  readonly engine: Engine;
-  readonly settings: BuildSettings;
+/** What one build is about. */
+export interface BuildJob {
   readonly app: App;
   readonly buildId: string;
   readonly source: Source;
@@ -47,6 +46,11 @@ interface BuildRequest {
   /** Removes a container while the deploy goes on: deleting a build's files takes as long as making them did. */
   readonly discard: (containerId: string) => void;
   readonly onStep?: OnStep | undefined;
+}
+
+interface BuildRequest extends BuildJob {
+  readonly engine: Engine;
+  readonly settings: BuildSettings;
 }
 
 /** Yields the output; throws PaasError with the reason when there is no image in the end. */

@@ -23,7 +23,7 @@ export async function* readKeptOutput(directory: string, buildId: string): Async
   }
 }
 
-/** Open while the build runs. Owned by deploys.ts. */
+/** Open while the build runs. Owned by deploy.ts. */
 export class BuildOutput {
   readonly #file: FileHandle;
   readonly #onLine: (line: string) => void;
@@ -34,14 +34,17 @@ export class BuildOutput {
   #ended = false;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(file: FileHandle, onLine: (line: string) => void) {
+  private constructor(file: FileHandle, size: number, onLine: (line: string) => void) {
     this.#file = file;
+    this.#size = size;
     this.#onLine = onLine;
     this.#grown.setMaxListeners(0);
   }
 
+  /** Goes on behind what is there already. */
   static async open(options: { path: string; onLine: (line: string) => void }): Promise<BuildOutput> {
-    return new BuildOutput(await open(options.path, 'a+', 0o600), options.onLine);
+    const file = await open(options.path, 'a+', 0o600);
+    return new BuildOutput(file, (await file.stat()).size, options.onLine);
   }
 
   /** From now on the values of these config vars are hidden. */

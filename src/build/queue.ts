@@ -1,14 +1,17 @@
 // Whose turn it is: one build per app at a time, and only so many at once over all apps. First come, first served.
 
-/** Leave of the queue to build; call `release` when the build has ended, once or more. */
+/** Leave of the queue to build. Both can be called more than once. */
 export interface Turn {
+  /** The build has ended: other apps may build. */
+  releaseSlot(): void;
+  /** All of it has ended: so may this app. */
   release(): void;
 }
 
 /** Why a build has to wait. */
 export interface Wait {
   readonly reason: 'same-app' | 'all-slots';
-  /** 1 is the next of those with the same reason. */
+  /** 1 is the next of all that wait. */
   readonly place: number;
 }
 
@@ -19,10 +22,11 @@ interface Waiting {
   said: string;
 }
 
-/** Lives in memory: builds that wait when the daemon ends are marked as failed at its next start. */
+/** The order in memory; that of the rows in the database is the same, and the next daemon enters them again by it. */
 export class BuildQueue {
   readonly #concurrency: number;
-  readonly #busyApps = new Set<string>();
+  readonly #running = new Set<Waiting>();
+  readonly #busyApps = new Map<string, Waiting>();
   #waiting: Waiting[] = [];
 
   constructor(options: { concurrency: number }) {
@@ -48,7 +52,10 @@ export class BuildQueue {
         said: '',
         start: () => {
           signal.removeEventListener('abort', leave);
-          resolve({ release: () => this.#release(appId, waiting) });
+          resolve({
+            releaseSlot: () => this.#releaseSlot(waiting),
+            release: () => this.#release(appId, waiting),
+          });
         },
       };
       signal.addEventListener('abort', leave, { once: true });
@@ -57,10 +64,13 @@ export class BuildQueue {
     });
   }
 
-  readonly #running = new Set<Waiting>();
+  #releaseSlot(turn: Waiting): void {
+    if (this.#running.delete(turn)) this.#advance();
+  }
 
   #release(appId: string, turn: Waiting): void {
-    if (!this.#running.delete(turn)) return;
+    this.#running.delete(turn);
+    if (this.#busyApps.get(appId) !== turn) return;
     this.#busyApps.delete(appId);
     this.#advance();
   }
@@ -70,19 +80,16 @@ export class BuildQueue {
     for (const waiting of this.#waiting) {
       if (this.#running.size < this.#concurrency && !this.#busyApps.has(waiting.appId)) {
         this.#running.add(waiting);
-        this.#busyApps.add(waiting.appId);
+        this.#busyApps.set(waiting.appId, waiting);
         waiting.start();
       } else {
         still.push(waiting);
       }
     }
     this.#waiting = still;
-    const places = new Map<string, number>();
-    for (const waiting of still) {
+    for (const [index, waiting] of still.entries()) {
       const reason = this.#busyApps.has(waiting.appId) ? 'same-app' : 'all-slots';
-      const group = reason === 'same-app' ? waiting.appId : '';
-      const place = (places.get(group) ?? 0) + 1;
-      places.set(group, place);
+      const place = index + 1;
       if (waiting.said === `${reason} ${place}`) continue;
       waiting.said = `${reason} ${place}`;
       waiting.onWait({ reason, place });

@@ -18,12 +18,35 @@ export type Source =
       readonly kind: 'git';
       readonly repositoryPath: string;
       readonly commit: string;
-      /** GIT_* of the pre-receive hook, by which git finds objects that are still in quarantine. */
+      /** GIT_* by which git finds objects that are not in the repository yet. */
       readonly objectEnv: Readonly<Record<string, string>>;
+      /** The branch that names the commit once it is released, and the commit that it named for the pusher. */
+      readonly branch?: { readonly ref: string; readonly oldId: string } | undefined;
     }
-  /** A tar.gz on disk. */
+  /** A tar.gz on disk, which goes when the build is over. */
   | { readonly kind: 'archive'; readonly path: string; readonly version?: string }
   | { readonly kind: 'image'; readonly reference: string };
+
+export type GitSource = Extract<Source, { kind: 'git' }>;
+
+/** The branches of pushed commits, as far as builds go; git/held-pushes.ts has them. */
+export interface Branches {
+  /** In the build's turn: throws `conflict` when the branch no longer leads to the commit. */
+  check(source: GitSource): Promise<void>;
+  /** Moves the branch when the release is there, and forgets what was kept for a build that is over. Never rejects. */
+  settle(source: GitSource): Promise<void>;
+}
+
+/** The source as the queue keeps it, so that another daemon can build it. */
+export function storeSource(source: Source): string {
+  return JSON.stringify(source);
+}
+
+/** What `storeSource` gave. */
+export function readStoredSource(text: string): Source {
+  // Only storeSource writes that column.
+  return JSON.parse(text) as Source;
+}
 
 // `git archive` obeys the pushed .gitattributes; a checkout, which apps expect, has neither export-subst nor export-ignore.
 const ATTRIBUTES = '* -export-subst -export-ignore -filter -ident -text -working-tree-encoding\n';
@@ -64,7 +87,7 @@ export async function* unpackSource(options: {
 }
 
 async function archiveCommit(
-  source: Extract<Source, { kind: 'git' }>,
+  source: GitSource,
   path: string,
   maxBytes: number,
   signal: AbortSignal,

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 import { buildServer } from '../api/server.js';
-import { createDeploys, type Deploys } from '../build/deploys.js';
-import { failInterruptedBuilds } from '../build/interrupted.js';
+import type { Deploys } from '../build/deploys.js';
+import { removeBuildContainers } from '../build/interrupted.js';
 import { removeWorkDirectories } from '../build/work-directories.js';
 import type { Database } from '../db/database.js';
 import { createDynos, type Dynos } from '../dynos/dynos.js';
@@ -14,6 +14,7 @@ import { cacheVolumeName } from '../engine/container-spec.js';
 import { createDockerEngine } from '../engine/docker.js';
 import type { Engine } from '../engine/engine.js';
 import { readOpenFilesLimit } from '../engine/open-files.js';
+import { createHeldPushes } from '../git/held-pushes.js';
 import { createPushes, type Pushes } from '../git/pushes.js';
 import { type GitPlace, removeRepository } from '../git/repository.js';
 import type { Logger } from '../log.js';
@@ -21,12 +22,13 @@ import { createLogClient, type LogClient } from '../logs/client.js';
 import { onChange } from '../platform/changes.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import { createRouter, type Router } from '../router/router.js';
-import { createDiskSpace, type DiskSpace } from '../upkeep/disk-space.js';
-import { appUrl, type Config, type DataPaths, platformUrl } from './config.js';
+import { createDiskSpace } from '../upkeep/disk-space.js';
+import { type Config, type DataPaths, platformUrl } from './config.js';
 import { loadDiskConfig } from './disk-config.js';
 import { ensureCollector } from './ensure-collector.js';
 import { openOwnDatabase } from './open-database.js';
 import { VERSION } from './version.js';
+import { wireDeploys } from './wire-deploys.js';
 import { type WiredUpkeep, wireUpkeep } from './wire-upkeep.js';
 
 /** The running parts; `stop` ends them in the order that loses nothing. */
@@ -55,7 +57,6 @@ const API_ADDRESS = '127.0.0.1';
 const MAX_CONNECTIONS = 10_000;
 const MEMORY_SAMPLE_MS = 20_000;
 const TRAFFIC_SAMPLE_MS = 5000;
-const MAX_SLUG_BYTES = 1024 ** 3;
 
 /** Opens the database and makes all parts. Nothing runs before `start`. */
 export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
@@ -78,16 +79,18 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
   const dynos = wireDynos(options, { db, engine, logs, router, network, signal: stopping.signal });
   const disk = loadDiskConfig(options.env);
   const space = createDiskSpace({ dataDir: config.dataDir, engine, floor: disk.floor });
-  const deploys = wireDeploys(options, { db, engine, logs, dynos, network, space });
-  const upkeep = wireUpkeep(options, { db, engine, logs, dynos, deploys, space, disk });
   const place: GitPlace = {
     repositories: paths.repositories,
     emptyHome: join(paths.temporary, 'git-home'),
     maxPushBytes: config.maxSourceBytes,
   };
+  const held = createHeldPushes({ db, place, log: log.child({ part: 'git' }) });
+  const deploys = wireDeploys(options, { db, engine, logs, dynos, network, space, branches: held });
+  const upkeep = wireUpkeep(options, { db, engine, logs, dynos, deploys, space, disk });
   const pushes = createPushes({
     db,
     deploys,
+    held,
     place,
     socketPath: paths.hookSocket,
     nodePath: process.execPath,
@@ -151,18 +154,15 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
         env: options.env,
         log: log.child({ part: 'logs' }),
       });
-      await Promise.all([
-        router.start(),
-        pushes.start(),
-        failInterruptedBuilds({ db: parts.db, engine, buildsDirectory: paths.builds }),
-      ]);
+      await Promise.all([router.start(), pushes.start(), removeBuildContainers(engine)]);
       loop = Promise.all([parts.dynos.run(), parts.upkeep.run(stopping.signal)]).then(() => undefined);
       loop.catch(fail);
+      await deploys.resume();
       await server.listen({ host: API_ADDRESS, port: config.apiPort });
     },
     async stop() {
       // Builds first: their pushers are told why, over connections that closing the server would cut.
-      await deploys.stop('the platform is being restarted');
+      await deploys.stop();
       await pushes.stop();
       await server.close();
       stopping.abort();
@@ -216,36 +216,6 @@ function wireDynos(
       rollbackWindowMs: config.rollbackWindowMs,
       trafficSampleMs: TRAFFIC_SAMPLE_MS,
     },
-  });
-}
-
-function wireDeploys(
-  { config, paths, identity, log, onStep }: DaemonOptions,
-  parts: Pick<Parts, 'db' | 'engine' | 'logs' | 'dynos'> & { network: string; space: DiskSpace },
-): Deploys {
-  const { db, engine, logs, dynos, network, space } = parts;
-  return createDeploys({
-    db,
-    engine,
-    log: log.child({ part: 'build' }),
-    settings: {
-      instance: identity.instance,
-      stackBuildImage: config.stackBuildImage,
-      stackRunImage: config.stackRunImage,
-      buildpacksDirectory: config.buildpacksDir,
-      caBundle: config.buildCaBundle,
-      memoryBytes: config.buildMemoryBytes,
-      network,
-      maxSourceBytes: config.maxSourceBytes,
-      maxSlugBytes: MAX_SLUG_BYTES,
-      requireSpace: space.requireSpace,
-      archiveWorker: undefined,
-    },
-    timing: { concurrency: config.buildConcurrency, timeoutMs: config.buildTimeoutMs },
-    directories: { builds: paths.builds, tmp: paths.temporary },
-    writeLog: (line) => logs.write([line]),
-    release: { rollout: dynos.rollout, appUrl: (app) => `${appUrl(config, app.name)}/` },
-    onStep,
   });
 }
 

@@ -1,5 +1,7 @@
 // Which pushes deploy, and which are refused before anything is built. Pure.
 
+import { PaasError } from '../errors.js';
+
 /** One line of a push: a ref, what it was for the pusher, and what it is to be. */
 export interface RefUpdate {
   readonly oldId: string;
@@ -52,12 +54,11 @@ export function judgePush(updates: readonly RefUpdate[]): Verdict {
   };
 }
 
-/** What the pusher is told when the branch moved while the push waited. */
-export function staleLines(ref: string): string[] {
-  return [
-    ` !     Push rejected: another push moved ${branchOf(ref)} while this one waited.`,
-    ' !     Nothing was built. Fetch and merge, then push again.',
-  ];
+/** Why a push is not built whose branch went elsewhere while it waited. */
+export function staleError(ref: string): PaasError {
+  return new PaasError('conflict', `Another push moved ${branchOf(ref)} while this one waited.`, {
+    hint: 'Nothing was built. Fetch and merge, then push again.',
+  });
 }
 
 /** What the pusher is told who pushed something that is no commit. */

@@ -1,40 +1,40 @@
 // Pushes under way: the daemon's end of the pre-receive hook. A push is known by a secret that only its own git
-// process has; its hook brings the refs, waits its turn, and gets the build's output to print.
+// process has; its hook brings the refs, has the build queued, and gets the build's output to print. From the moment at
+// which it is queued, the build does not depend on the push any more.
 
 import { nanoid } from 'nanoid';
-import type { Deploys } from '../build/deploys.js';
+import type { DeployOutcome, Deploys, RunningDeploy } from '../build/deploys.js';
+import type { GitSource } from '../build/source.js';
 import type { Database } from '../db/database.js';
 import { PaasError } from '../errors.js';
-import type { BuildId } from '../ids.js';
+import { type BuildId, newId } from '../ids.js';
 import type { Logger } from '../log.js';
 import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
+import { getBuild } from '../platform/builds.js';
 import type { OnStep } from '../platform/deploy-steps.js';
-import { listReleases } from '../platform/releases.js';
 import { createTextCleaner } from './clean-text.js';
+import type { HeldPushes } from './held-pushes.js';
 import { createHookSocket, type Hook } from './hook-socket.js';
-import { DEPLOY_REFS, judgePush, notCommitLines, staleLines } from './push-rules.js';
+import { judgePush, notCommitLines, type RefUpdate } from './push-rules.js';
+import { DetectedApp, followingText, outcomeText } from './push-texts.js';
 import {
   type GitPlace,
-  HOOK_PROGRAM,
-  keepOnlyBranch,
+  HOOKS,
   objectType,
   packRepository,
-  readRef,
   removeAllLeftovers,
   removeLeftovers,
 } from './repository.js';
-import { createTurns, type Turns } from './turns.js';
+import { isShallow } from './shallow-roots.js';
 
 /** One authorised push. */
 export interface Push {
   /** Variables for its git process, by which the hook finds back. */
   readonly env: Readonly<Record<string, string>>;
-  /** The release is made: from now on the push must be let finish, whatever happens to the client. */
-  hasDeployed(): boolean;
-  /** The client has gone: ends the build. */
+  /** The client has gone: nothing more is said to it. A build that is queued goes on. */
   abandon(): void;
-  /** Call when the git process has ended: the next push of the app has its turn. */
+  /** Call when the git process has ended. */
   end(): Promise<void>;
 }
 
@@ -43,14 +43,15 @@ export interface Pushes {
   readonly place: GitPlace;
   /** Whose access is checked again while the push runs; `onLost` is called when it is gone. */
   begin(push: { app: App; by: Account; repository: string; onLost: () => void }): Push;
-  /** Listens for hooks. */
+  /** Settles what the daemon before left, and listens for hooks. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface PushDeps {
   readonly db: Database;
-  readonly deploys: Pick<Deploys, 'start'>;
+  readonly deploys: Pick<Deploys, 'start' | 'findPushed'>;
+  readonly held: HeldPushes;
   readonly place: GitPlace;
   /** Path of the socket that hooks connect to. */
   readonly socketPath: string;
@@ -67,23 +68,22 @@ interface OpenPush {
   readonly by: Account;
   readonly repository: string;
   readonly gone: AbortController;
-  endTurn: () => void;
-  deployedRef: string | undefined;
-  /** The build that was started for it. */
-  buildId: BuildId | undefined;
+  /** The deploy that was started for it. */
+  own: RunningDeploy | undefined;
+  /** To be called when git has ended. */
+  settle: () => Promise<void>;
 }
 
 /** The pushes of this daemon. */
 export function createPushes(deps: PushDeps): Pushes {
   const open = new Map<string, OpenPush>();
-  const turns = createTurns();
   const hooks = createHookSocket({ path: deps.socketPath, log: deps.log, serve });
 
   async function serve(hook: Hook): Promise<void> {
     const push = open.get(hook.request.pushId);
     if (push === undefined) return;
     hook.closed.addEventListener('abort', () => push.gone.abort(new Error('the hook has gone')));
-    const isAccepted = await decide(deps, turns, push, hook).catch(async (error: unknown) => {
+    const isAccepted = await decide(deps, push, hook).catch(async (error: unknown) => {
       if (!push.gone.signal.aborted) await hook.say(lines(failureLines(error, deps.log)));
       return false;
     });
@@ -94,40 +94,35 @@ export function createPushes(deps: PushDeps): Pushes {
   return {
     place: deps.place,
     begin({ app, by, repository, onLost }) {
+      deps.onStep?.('push-received');
       const id = nanoid(40);
-      const gone = new AbortController();
-      const push: OpenPush = {
-        app,
-        by,
-        repository,
-        gone,
-        endTurn: () => undefined,
-        deployedRef: undefined,
-        buildId: undefined,
-      };
+      const settle = async () => undefined;
+      const push: OpenPush = { app, by, repository, gone: new AbortController(), own: undefined, settle };
       open.set(id, push);
       const watch = setInterval(() => {
-        if (!hasAccess(deps.db, push)) onLost();
+        if (hasAccess(deps.db, push)) return;
+        void push.own?.cancel('access to the app was lost');
+        onLost();
       }, ACCESS_CHECK_MS);
       watch.unref();
-      deps.onStep?.('push-received');
       return {
         env: hookEnv(deps, id),
-        hasDeployed: () => push.deployedRef !== undefined || hasRelease(deps.db, push),
-        abandon: () => gone.abort(new Error('the client has gone')),
+        abandon: () => push.gone.abort(new Error('the client has gone')),
         async end() {
-          if (push.deployedRef !== undefined) deps.onStep?.('branch-moved');
           clearInterval(watch);
           open.delete(id);
-          gone.abort(new Error('the push has ended'));
+          push.gone.abort(new Error('the push has ended'));
           const isLast = ![...open.values()].some((other) => other.repository === repository);
-          await settle(deps.place, push, isLast).finally(push.endTurn);
-          if (push.deployedRef !== undefined) deps.onStep?.('push-settled');
+          await push.settle();
+          if (isLast) await removeLeftovers(repository);
+          if (isLast) await packRepository(deps.place, repository);
+          if (push.own !== undefined) deps.onStep?.('push-settled');
         },
       };
     },
     async start() {
       await removeAllLeftovers(deps.place);
+      await deps.held.settleAll();
       await hooks.start();
     },
     stop: () => hooks.stop(),
@@ -138,97 +133,89 @@ function hookEnv(deps: PushDeps, pushId: string): Record<string, string> {
   return {
     PAAS_PUSH_ID: pushId,
     PAAS_HOOK_SOCKET: deps.socketPath,
-    PAAS_HOOK_PROGRAM: HOOK_PROGRAM,
+    PAAS_HOOKS: HOOKS,
     PAAS_NODE: deps.nodePath,
   };
 }
 
-type Say = (text: string) => Promise<void>;
-
-/** Whether the refs may move: judges them, waits for the push's turn, builds. */
-async function decide(
-  deps: PushDeps,
-  turns: Turns,
-  push: OpenPush,
-  { request, say }: Hook,
-): Promise<boolean> {
+/** Whether the refs may move: judges them, has the commit built, waits for what becomes of it. */
+async function decide(deps: PushDeps, push: OpenPush, hook: Hook): Promise<boolean> {
+  const { request, say } = hook;
+  deps.onStep?.('refs-received');
   const verdict = judgePush(request.updates);
   if (verdict.kind !== 'deploy') {
     await say(lines(verdict.lines));
     return verdict.kind === 'keep';
   }
-  const { ref, oldId, newId } = verdict.update;
-  deps.onStep?.('refs-received');
-  if (turns.ahead(push.app.id) > 0) {
-    await say('-----> Waiting: another push to this app is being deployed\n');
-  }
-  push.endTurn = await turns.take(push.app.id, push.gone.signal);
-  // The push may have ended in the very moment in which its turn came.
-  if (push.gone.signal.aborted) push.endTurn();
-  push.gone.signal.throwIfAborted();
-  const app = findAppFor(deps.db, push.by, push.app.id);
-  const present = (await readRef(deps.place, push.repository, ref)) ?? '0'.repeat(oldId.length);
-  if (present !== oldId) {
-    await say(lines(staleLines(ref)));
-    return false;
-  }
-  const object = { repository: push.repository, id: newId, env: request.objectEnv };
+  const { ref, newId: commit } = verdict.update;
+  const object = { repository: push.repository, id: commit, env: request.objectEnv };
   if ((await objectType(deps.place, object)) !== 'commit') {
     await say(lines(notCommitLines(ref)));
     return false;
   }
-  const isReleased = await deploy(deps, push, { app, commit: newId, objectEnv: request.objectEnv, say });
-  if (isReleased) push.deployedRef = ref;
-  return isReleased;
+  const app = findAppFor(deps.db, push.by, push.app.id);
+  // After a cut connection the same push comes again.
+  const present = deps.deploys.findPushed({ appId: app.id, commit, ref });
+  if (present !== undefined) await say(followingText(present.buildId));
+  const deploy = present ?? (await startDeploy(deps, push, { app, update: verdict.update, hook }));
+  const detected = new DetectedApp();
+  const outcome = await follow(deploy, hook, detected);
+  const release = hasRelease(deps.db, deploy.buildId);
+  await say(outcomeText(outcome, { ref, hasRelease: release, detected: detected.name }));
+  return outcome.kind === 'released';
 }
 
-async function deploy(
+async function startDeploy(
   deps: PushDeps,
   push: OpenPush,
-  options: { app: App; commit: string; objectEnv: Readonly<Record<string, string>>; say: Say },
-): Promise<boolean> {
-  const { app, commit, objectEnv, say } = options;
-  const { signal } = push.gone;
-  signal.throwIfAborted();
-  const source = { kind: 'git', repositoryPath: push.repository, commit, objectEnv } as const;
-  const running = deps.deploys.start({ app, by: push.by, source });
-  push.buildId = running.buildId;
-  const cancel = () => {
-    running.cancel('the client has gone').catch((error: unknown) => {
-      deps.log.error({ err: error, build: running.buildId }, 'build could not be canceled');
-    });
+  options: { app: App; update: RefUpdate; hook: Hook },
+): Promise<RunningDeploy> {
+  const { held, deploys } = deps;
+  const { app, hook, update } = options;
+  const { repository } = push;
+  const id = newId<BuildId>();
+  const { objectEnv } = hook.request;
+  const objects = await held.hold({ repository, buildId: id, objectEnv });
+  const branch = { ref: update.ref, oldId: update.oldId };
+  const source: GitSource = {
+    kind: 'git',
+    repositoryPath: repository,
+    commit: update.newId,
+    objectEnv: objects,
+    branch,
   };
-  signal.addEventListener('abort', cancel, { once: true });
+  if (await isShallow(deps.place, { repository, commit: update.newId, objectEnv: objects })) {
+    push.settle = held.leaveToGit(repository, id);
+  }
   try {
-    const clean = createTextCleaner();
-    for await (const chunk of running.output()) await say(clean(chunk));
-    const outcome = await running.done;
-    if (outcome.kind === 'canceled') await say(' !     The build was canceled.\n');
-    return outcome.kind === 'released';
-  } finally {
-    signal.removeEventListener('abort', cancel);
+    await held.checkNow(source);
+    // A push that was cut before this point leaves nothing; behind it the build goes on.
+    push.gone.signal.throwIfAborted();
+    push.own = deploys.start({ id, app, by: push.by, source });
+    return push.own;
+  } catch (error) {
+    await held.forget(repository, id);
+    throw error;
   }
 }
 
-// The release is made before its rollout is over.
-function hasRelease(db: Database, push: OpenPush): boolean {
-  const { buildId } = push;
-  return (
-    buildId !== undefined &&
-    listReleases(db, push.app.id, { limit: 10 }).some((release) => release.buildId === buildId)
-  );
+/** Prints the deploy's output for as long as somebody reads it. */
+async function follow(
+  deploy: RunningDeploy,
+  { say, closed }: Hook,
+  detected: DetectedApp,
+): Promise<DeployOutcome> {
+  const clean = createTextCleaner();
+  for await (const chunk of deploy.output()) {
+    if (closed.aborted) break;
+    detected.read(chunk);
+    await say(clean(chunk));
+  }
+  return await deploy.done;
 }
 
-async function settle(place: GitPlace, push: OpenPush, isLast: boolean): Promise<void> {
-  if (isLast) await removeLeftovers(push.repository);
-  if (push.deployedRef !== undefined) await settleBranches(place, push, push.deployedRef);
-  if (isLast) await packRepository(place, push.repository);
-}
-
-async function settleBranches(place: GitPlace, push: OpenPush, deployed: string): Promise<void> {
-  const other = DEPLOY_REFS.find((ref) => ref !== deployed);
-  const hasMoved = (await readRef(place, push.repository, deployed)) !== undefined;
-  if (other !== undefined && hasMoved) await keepOnlyBranch(place, push.repository, { deployed, other });
+function hasRelease(db: Database, buildId: BuildId): boolean {
+  return getBuild(db, buildId)?.releaseId !== undefined;
 }
 
 function hasAccess(db: Database, push: OpenPush): boolean {

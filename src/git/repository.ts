@@ -21,9 +21,8 @@ export interface GitPlace {
 export type GitProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
 const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const HOOKS = fileURLToPath(new URL('./hooks', import.meta.url));
-/** The program of the pre-receive hook, which the script in `hooks` starts. */
-export const HOOK_PROGRAM = join(HOOKS, 'pre-receive.cjs');
+/** Where the hooks and their programs are. */
+export const HOOKS = fileURLToPath(new URL('./hooks', import.meta.url));
 
 /** Path of the app's repository, whether or not it exists. */
 export function repositoryPath(place: GitPlace, appId: AppId): string {
@@ -68,9 +67,13 @@ export async function removeLeftovers(repository: string): Promise<void> {
   // Listed at once: what a push that begins now makes is not in it.
   const names = existsSync(objects) ? readdirSync(objects) : [];
   for (const name of names) {
-    if (name.startsWith('tmp_objdir-'))
-      await rm(join(objects, name), { recursive: true, force: true, maxRetries: 3 });
+    if (name.startsWith('tmp_objdir-')) await removeObjectDirectory(join(objects, name));
   }
+}
+
+/** Removes a directory of objects that no process of git writes to; fine when it is gone. */
+export async function removeObjectDirectory(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /** As `removeLeftovers`, for all repositories. */
@@ -151,13 +154,17 @@ export function gitEnd(git: GitProcess): Promise<{ code: number | null; error?: 
   });
 }
 
-async function runGit(
+/** What a git command prints. Throws an Error with its complaint when it fails. */
+export async function runGit(
   place: GitPlace,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  input = '',
 ): Promise<string> {
   const git = startGit(place, args, env);
-  git.stdin.end();
+  // It may end without having read it all; its exit code tells.
+  git.stdin.on('error', () => undefined);
+  git.stdin.end(input);
   const [stdout, stderr, end] = await Promise.all([readText(git.stdout), readText(git.stderr), gitEnd(git)]);
   if (end.code === 0) return stdout;
   throw new Error(`git ${args.join(' ')} ended with ${end.code}: ${stderr.slice(0, 1000)}`, {
@@ -183,6 +190,8 @@ function settings(place: GitPlace): string[] {
     'receive.fsck.badTimezone': 'ignore',
     'receive.fsck.missingSpaceBeforeDate': 'ignore',
     'receive.maxInputSize': String(place.maxPushBytes),
+    // The daemon moves the branches itself, when the release is made: hooks/proc-receive says so to git.
+    'receive.procReceiveRefs': 'refs/heads/',
     'receive.denyDeletes': 'true',
     'receive.denyNonFastForwards': 'false',
     'receive.denyCurrentBranch': 'ignore',

@@ -89,9 +89,7 @@ async function receive(deps: GitRouteDeps, call: Call & { account: Account }): P
   const repository = await ensureRepository(place, app.id);
   let git: GitProcess | undefined;
   const push = deps.pushes.begin({ app, by, repository, onLost: () => reply.raw.destroy() });
-  // With the release made, the branch must move: the push is let finish without its client.
   const stop = () => {
-    if (push.hasDeployed()) return;
     push.abandon();
     if (git !== undefined) killGit(git);
   };

@@ -2,7 +2,7 @@
 
 import type { Database } from '../db/database.js';
 import { PaasError, quoteValue } from '../errors.js';
-import { type AppId, type BuildId, newId, parseId, type ReleaseId } from '../ids.js';
+import { type AccountId, type AppId, type BuildId, newId, parseId, type ReleaseId } from '../ids.js';
 import type { Account } from './accounts.js';
 import type { App } from './apps.js';
 
@@ -15,7 +15,16 @@ export interface Build {
   readonly releaseId: ReleaseId | undefined;
   readonly releaseVersion: number | undefined;
   readonly accountEmail: string;
-  readonly accountId: string;
+  readonly accountId: AccountId;
+  /** What to build, as the build room wrote it. */
+  readonly source: string | undefined;
+  /** Of the release to be. */
+  readonly description: string | undefined;
+  /** How often it was begun. */
+  readonly attempts: number;
+  readonly buildpacks: readonly string[];
+  /** 1 is the next of all that wait; undefined for one that does not. */
+  readonly position: number | undefined;
   /** Why it failed or was canceled, for people. */
   readonly error: string | undefined;
   /** Epoch ms. */
@@ -27,31 +36,55 @@ export interface Build {
 /** queued: waits its turn. pending: runs. The others are final. */
 export type BuildStatus = 'queued' | 'pending' | 'succeeded' | 'failed' | 'canceled';
 
-/** Records a build that waits its turn. */
+/** Records a build that waits its turn, with what it takes to do it. */
 export function createBuild(
   db: Database,
-  options: { app: App; by: Account; sourceKind: Build['sourceKind']; commit?: string | undefined },
+  options: {
+    id?: BuildId | undefined;
+    app: App;
+    by: Account;
+    sourceKind: Build['sourceKind'];
+    commit?: string | undefined;
+    source?: string | undefined;
+    description?: string | undefined;
+  },
 ): Build {
+  const { app, by, id = newId<BuildId>() } = options;
   return db.write((announce) => {
-    const id = newId<BuildId>();
     db.sql
       .prepare(
-        `insert into builds (id, app_id, status, source_kind, commit_id, account_id, created_at) values (?, ?, 'queued', ?, ?, ?, ?)`,
+        `insert into builds (id, app_id, status, source_kind, commit_id, source, description, buildpacks, account_id, created_at)
+         values (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)`,
       )
-      .run(id, options.app.id, options.sourceKind, options.commit ?? null, options.by.id, db.now());
-    announce({ kind: 'build-changed', appId: options.app.id });
-    return findBuild(db, options.app, id);
+      .run(
+        id,
+        app.id,
+        options.sourceKind,
+        options.commit ?? null,
+        options.source ?? null,
+        options.description ?? null,
+        JSON.stringify(app.buildpacks),
+        by.id,
+        db.now(),
+      );
+    announce({ kind: 'build-changed', appId: app.id });
+    return findBuild(db, app, id);
   });
 }
 
 /** Marks a queued build as running. */
 export function startBuild(db: Database, id: BuildId): void {
-  db.write((announce) => {
-    const appId = db.sql
-      .prepare("update builds set status = 'pending', started_at = ? where id = ? returning app_id")
-      .pluck()
-      .get(db.now(), id) as AppId | undefined;
-    if (appId !== undefined) announce({ kind: 'build-changed', appId });
+  changeBuild(db, id, {
+    set: "status = 'pending', attempts = attempts + 1, started_at = ?",
+    values: [db.now()],
+  });
+}
+
+/** Puts a build that ran back into the queue, at its old place. One that was ended in order is as if never begun. */
+export function requeueBuild(db: Database, id: BuildId, options: { wasEndedInOrder: boolean }): void {
+  changeBuild(db, id, {
+    set: `status = 'queued', started_at = null, attempts = ${options.wasEndedInOrder ? 'max(attempts - 1, 0)' : 'attempts'}`,
+    values: [],
   });
 }
 
@@ -63,18 +96,20 @@ export function finishBuild(
     status: 'succeeded' | 'failed' | 'canceled';
     error?: string;
     releaseId?: ReleaseId;
+    /** What built it. */
+    buildpacks?: readonly string[];
   },
 ): void {
-  db.write((announce) => {
-    const appId = db.sql
-      .prepare(
-        'update builds set status = ?, error = ?, release_id = ?, finished_at = ? where id = ? returning app_id',
-      )
-      .pluck()
-      .get(options.status, options.error ?? null, options.releaseId ?? null, db.now(), options.id) as
-      | AppId
-      | undefined;
-    if (appId !== undefined) announce({ kind: 'build-changed', appId });
+  const { error = null, releaseId = null, buildpacks } = options;
+  changeBuild(db, options.id, {
+    set: 'status = ?, error = ?, release_id = ?, buildpacks = coalesce(?, buildpacks), finished_at = ?',
+    values: [
+      options.status,
+      error,
+      releaseId,
+      buildpacks === undefined ? null : JSON.stringify(buildpacks),
+      db.now(),
+    ],
   });
 }
 
@@ -98,16 +133,39 @@ export function findBuild(db: Database, app: App, id: string): Build {
   return present(row as BuildRow);
 }
 
-/** Builds that have not ended, over all apps: after a restart of the daemon nobody works on them any more. */
+/** The build of that id, of whatever app. */
+export function getBuild(db: Database, id: string): Build | undefined {
+  const row = db.sql.prepare(`${SELECT} where builds.id = ?`).get(id);
+  return row === undefined ? undefined : present(row as BuildRow);
+}
+
+/** Builds that have not ended, over all apps, in the order in which they were asked for. */
 export function listUnfinishedBuilds(db: Database): Build[] {
   const rows = db.sql
-    .prepare(`${SELECT} where builds.status in ('queued', 'pending') order by builds.created_at`)
+    .prepare(`${SELECT} where builds.status in ('queued', 'pending') order by builds.rowid`)
     .all();
   return (rows as BuildRow[]).map(present);
 }
 
+function changeBuild(
+  db: Database,
+  id: BuildId,
+  change: { set: string; values: readonly (string | number | null)[] },
+): void {
+  db.write((announce) => {
+    const appId = db.sql
+      .prepare(`update builds set ${change.set} where id = ? returning app_id`)
+      .pluck()
+      .get(...change.values, id) as AppId | undefined;
+    if (appId !== undefined) announce({ kind: 'build-changed', appId });
+  });
+}
+
 const SELECT = `select builds.id, builds.app_id, builds.status, source_kind, builds.commit_id, builds.account_id, release_id,
-  releases.version as release_version, accounts.email as account_email, error, builds.created_at, started_at, finished_at
+  releases.version as release_version, accounts.email as account_email, error, builds.created_at, started_at, finished_at,
+  source, builds.description, attempts, builds.buildpacks,
+  case when builds.status = 'queued' then (
+    select count(*) from builds as ahead where ahead.status = 'queued' and ahead.rowid <= builds.rowid) end as position
   from builds join accounts on accounts.id = builds.account_id left join releases on releases.id = builds.release_id`;
 
 interface BuildRow {
@@ -116,7 +174,7 @@ interface BuildRow {
   readonly status: BuildStatus;
   readonly source_kind: Build['sourceKind'];
   readonly commit_id: string | null;
-  readonly account_id: string;
+  readonly account_id: AccountId;
   readonly release_id: ReleaseId | null;
   readonly release_version: number | null;
   readonly account_email: string;
@@ -124,6 +182,11 @@ interface BuildRow {
   readonly created_at: number;
   readonly started_at: number | null;
   readonly finished_at: number | null;
+  readonly source: string | null;
+  readonly description: string | null;
+  readonly attempts: number;
+  readonly buildpacks: string;
+  readonly position: number | null;
 }
 
 function present(row: BuildRow): Build {
@@ -141,5 +204,10 @@ function present(row: BuildRow): Build {
     createdAt: row.created_at,
     startedAt: row.started_at ?? undefined,
     finishedAt: row.finished_at ?? undefined,
+    source: row.source ?? undefined,
+    description: row.description ?? undefined,
+    attempts: row.attempts,
+    buildpacks: JSON.parse(row.buildpacks) as string[],
+    position: row.position ?? undefined,
   };
 }

@@ -14,8 +14,10 @@ export type DeployStep =
   | 'source-unpacked'
   /** The image is there and has its tag; no release names it. */
   | 'image-committed'
-  /** The release is recorded. */
+  /** The release is recorded, and with it that the build has succeeded. */
   | 'release-written'
+  /** The branch names the commit, unless a release command is to run first. */
+  | 'branch-moved'
   /** The container of the release command is made, and does not run. */
   | 'release-phase-created'
   /** The release command runs. */
@@ -46,8 +48,6 @@ export type DeployStep =
   | 'rollout-ended'
   /** The hook is about to be told to let the branch move. */
   | 'push-accepted'
-  /** Git has ended: the branch names what was pushed, and the answer is on its way. */
-  | 'branch-moved'
   /** What the push left is tidied up; the pusher has the answer. */
   | 'push-settled';
 

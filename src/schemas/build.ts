@@ -19,6 +19,12 @@ export const Build = Type.Object({
   user: UserReference,
   /** Ours: why it failed. */
   error: NullableString,
+  /** Ours: 1 is the next of all builds that wait; null for one that does not. */
+  position: Type.Union([Type.Integer(), Type.Null()]),
+  /** Ours: `git`, `archive` or `image`. */
+  source_kind: Type.String(),
+  /** Ours: how often it was begun; 2 after a restart of the platform in the midst of it. */
+  attempts: Type.Integer(),
   created_at: Timestamp,
   updated_at: Timestamp,
 });

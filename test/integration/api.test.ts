@@ -261,9 +261,9 @@ describe('builds', () => {
       payload: Buffer.from('an archive'),
     });
     expect(made.statusCode).toBe(201);
-    expect(made.json()).toMatchObject({ status: 'pending', release: null });
+    expect(made.json()).toMatchObject({ status: 'queued', release: null, attempts: 0 });
     const output = await test.server.inject({ url: pathOf(made.json().output_stream_url) });
-    expect(output.body).toBe('-----> Built\n');
+    expect(output.body).toContain('-----> Built\n-----> Launching...\n');
     expect(seen).toBe('an archive');
     await until('the upload is gone', () => readdirSync(join(test.directory, 'uploads')).length === 0);
     const { body } = await send('GET', `/apps/abc/builds/${made.json().id}`);

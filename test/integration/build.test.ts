@@ -6,8 +6,9 @@ import { dirname, join } from 'node:path';
 import Docker from 'dockerode';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildSlug } from '../../src/build/build.js';
 import { createDeploys, type Deploys, type RunningDeploy } from '../../src/build/deploys.js';
-import { failInterruptedBuilds } from '../../src/build/interrupted.js';
+import { removeBuildContainers } from '../../src/build/interrupted.js';
 import type { Source } from '../../src/build/source.js';
 import { type Database, openDatabase } from '../../src/db/database.js';
 import { createDockerEngine } from '../../src/engine/docker.js';
@@ -15,7 +16,7 @@ import { readOpenFilesLimit } from '../../src/engine/open-files.js';
 import { type Account, createAccount } from '../../src/platform/accounts.js';
 import { type App, createApp } from '../../src/platform/apps.js';
 import { setBuildpacks } from '../../src/platform/buildpacks.js';
-import { createBuild, findBuild, startBuild } from '../../src/platform/builds.js';
+import { findBuild } from '../../src/platform/builds.js';
 import { changeConfig } from '../../src/platform/config-vars.js';
 import type { RolloutOutcome } from '../../src/platform/rollout-outcome.js';
 import { createDiskSpace } from '../../src/upkeep/disk-space.js';
@@ -54,7 +55,8 @@ let rolloutOutcome: RolloutOutcome = { kind: 'live' };
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'paas-build-'));
-  for (const name of ['builds', 'tmp', 'buildpacks', 'repositories']) await mkdir(join(root, name));
+  for (const name of ['builds', 'tmp', 'uploads', 'buildpacks', 'repositories'])
+    await mkdir(join(root, name));
   await writeFile(join(root, 'ca.crt'), 'certificate of the proxy\n');
   db = openDatabase({ path: join(root, 'paas.sqlite'), key: randomBytes(32), now: Date.now });
   by = await createAccount(db, { email: 'a@example.com', password: 'long enough 1', isAdmin: true });
@@ -98,25 +100,27 @@ function makeDeploys(options: {
   maxSlugBytes?: number;
   requireSpace?: () => Promise<void>;
 }) {
+  const settings = {
+    instance,
+    stackBuildImage,
+    stackRunImage,
+    buildpacksDirectory: join(root, 'buildpacks'),
+    caBundle: join(root, 'ca.crt'),
+    memoryBytes: options.memoryBytes ?? 256 * 1024 * 1024,
+    network,
+    maxSourceBytes: 64 * 1024 * 1024,
+    maxSlugBytes: options.maxSlugBytes ?? 64 * 1024 * 1024,
+    requireSpace: options.requireSpace ?? (async () => undefined),
+    archiveWorker: worker.path,
+  };
   return createDeploys({
     db,
-    engine,
     log: pino({ level: 'silent' }),
-    settings: {
-      instance,
-      stackBuildImage,
-      stackRunImage,
-      buildpacksDirectory: join(root, 'buildpacks'),
-      caBundle: join(root, 'ca.crt'),
-      memoryBytes: options.memoryBytes ?? 256 * 1024 * 1024,
-      network,
-      maxSourceBytes: 64 * 1024 * 1024,
-      maxSlugBytes: options.maxSlugBytes ?? 64 * 1024 * 1024,
-      requireSpace: options.requireSpace ?? (async () => undefined),
-      archiveWorker: worker.path,
-    },
+    build: (job) => buildSlug({ ...job, engine, settings }),
+    removeContainer: engine.removeContainer,
+    branches: { check: async () => undefined, settle: async () => undefined },
     timing: { concurrency: 2, timeoutMs: options.timeoutMs },
-    directories: { builds: join(root, 'builds'), tmp: join(root, 'tmp') },
+    directories: { builds: join(root, 'builds'), tmp: join(root, 'tmp'), uploads: join(root, 'uploads') },
     writeLog: (line) => logged.push(`${line.appId} ${line.source}[${line.process}]: ${line.text}`),
     release: {
       async *rollout(release) {
@@ -318,15 +322,20 @@ describe('a git push', () => {
 });
 
 describe('a build', () => {
-  it('waits for another one of its app and says its place', async () => {
+  it('waits for another one of its app, says its place, and goes when a newer one comes', async () => {
     const app = newApp();
-    const source = await commit({ 'app.txt': 'x', 'build.sh': 'sleep 1' });
-    const all = [1, 2, 3].map(() => deploys.start({ app, by, source }));
-    const ends = await Promise.all(all.map(finish));
-    expect(ends.map((end) => end.outcome.kind)).toEqual(['released', 'released', 'released']);
+    const source = await commit({ 'app.txt': 'x', 'build.sh': 'echo going; sleep 1' });
+    const first = deploys.start({ app, by, source });
+    for await (const text of first.output()) if (text.includes('going')) break;
+    const second = deploys.start({ app, by, source });
+    const third = deploys.start({ app, by, source });
+    const ends = await Promise.all([first, second, third].map(finish));
+    expect(ends.map((end) => end.outcome.kind)).toEqual(['released', 'canceled', 'released']);
     expect(ends[0]?.output).not.toContain('waiting');
-    expect(ends[2]?.output).toContain(`-----> Another build of ${app.name} is running; waiting (place 2)\n`);
-    expect(ends[2]?.output).toContain('waiting (place 1)');
+    expect(ends[1]?.output).toContain(` !     Superseded by build ${third.buildId}, which is newer.\n`);
+    expect(ends[2]?.output).toContain(`-----> Another build of ${app.name} is running; waiting (place 1)\n`);
+    expect(findBuild(db, app, second.buildId)).toMatchObject({ status: 'canceled' });
+    expect(findBuild(db, app, third.buildId)).toMatchObject({ status: 'succeeded', buildpacks: ['tiny'] });
   });
 
   it('that is canceled is killed with all its processes', async () => {
@@ -339,8 +348,10 @@ describe('a build', () => {
     });
     for await (const text of running.output()) if (text.includes('going')) break;
     await expect.poll(() => isRunning(`sleep ${mark}`)).toBe(true);
+    const asked = performance.now();
     await running.cancel('you asked for it');
-    expect(await running.done).toEqual({ kind: 'canceled' });
+    expect(performance.now() - asked).toBeLessThan(2000);
+    expect(await running.done).toMatchObject({ kind: 'canceled' });
     expect(await isRunning(`sleep ${mark}`)).toBe(false);
     expect(findBuild(db, app, running.buildId)).toMatchObject({ status: 'canceled' });
     expect(await readFile(join(root, 'builds', `${running.buildId}.log`), 'utf8')).toContain(
@@ -358,7 +369,7 @@ describe('a build', () => {
       source: await commit({ 'build.sh': 'sleep 600' }),
     });
     expect((await finish(slow)).output).toContain(
-      ' !     The build was stopped at its time limit of 0 minutes.',
+      ' !     The build was stopped at its time limit of 2 seconds.',
     );
     const source = await commit({ 'app.txt': 'x', 'build.sh': 'dd if=/dev/zero of=big bs=1024 count=2048' });
     const large = makeDeploys({ timeoutMs: 60_000, maxSlugBytes: 1024 * 1024 }).start({ app, by, source });
@@ -369,21 +380,28 @@ describe('a build', () => {
     await expectNothingLeft();
   });
 
-  it('that a restart interrupted is marked as failed, its containers removed', async () => {
+  it('that was ended by a stop is built by the next daemon, its containers removed', async () => {
     const app = newApp();
-    const build = createBuild(db, { app, by, sourceKind: 'git' });
-    startBuild(db, build.id);
-    expect(await failInterruptedBuilds({ db, engine, buildsDirectory: join(root, 'builds') })).toMatchObject({
-      builds: 1,
-    });
-    expect(findBuild(db, app, build.id)).toMatchObject({
-      status: 'failed',
-      error: expect.stringContaining('interrupted'),
-    });
-    expect(await failInterruptedBuilds({ db, engine, buildsDirectory: join(root, 'builds') })).toEqual({
-      builds: 0,
-      containers: 0,
-    });
+    const flag = join(root, 'buildpacks', `go-${app.name}`);
+    const script = `[ -f /buildpacks/go-${app.name} ] || { echo waiting; sleep 600; }`;
+    const before = makeDeploys({ timeoutMs: 60_000 });
+    const running = before.start({ app, by, source: await commit({ 'app.txt': 'x', 'build.sh': script }) });
+    for await (const text of running.output()) if (text.includes('waiting')) break;
+    await before.stop();
+    expect(await running.done).toEqual({ kind: 'interrupted' });
+    expect(findBuild(db, app, running.buildId)).toMatchObject({ status: 'queued', attempts: 0, position: 1 });
+    await removeBuildContainers(engine);
+    await expectNothingLeft();
+    await writeFile(flag, '');
+    const after = makeDeploys({ timeoutMs: 60_000 });
+    await after.resume();
+    const resumed = after.find(running.buildId);
+    if (resumed === undefined) throw new Error('the build was not taken up');
+    const { output, outcome } = await finish(resumed);
+    expect(outcome.kind).toBe('released');
+    expect(output).toContain('the build goes on by itself after that');
+    expect(findBuild(db, app, running.buildId)).toMatchObject({ status: 'succeeded', attempts: 1 });
+    expect(await removeBuildContainers(engine)).toBe(0);
   });
 });
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type App, createApp, destroyApp } from '../../src/platform/apps.js';
+import { listBuilds } from '../../src/platform/builds.js';
 import { listReleases } from '../../src/platform/releases.js';
 import { startTestServer, type TestServer, until } from '../support/api-server.js';
 import { fail, type Script, succeed } from '../support/fake-deploys.js';
@@ -98,6 +99,9 @@ const quarantines = () =>
     name.startsWith('tmp_objdir'),
   );
 
+const heldPushes = () => readdirSync(join(test.directory, 'repositories', `${app.id}.git`, 'held'));
+const queued = () => listBuilds(test.db, app.id).filter(({ status }) => status === 'queued');
+
 /** A script that prints a line and waits until it is told to go on, or canceled. */
 function gate(): { script: Script; open: () => void } {
   let open: () => void = () => undefined;
@@ -117,6 +121,7 @@ describe('a push to main', () => {
     const { code, output } = await push('main');
     expect(output).toContain('remote: -----> Building');
     expect(output).toContain('remote:        done ✓');
+    expect(output).toContain('remote: Verifying deploy... done.');
     expect(code).toBe(0);
     expect(await remoteRef('refs/heads/main')).toBe(await git('rev-parse', 'HEAD'));
     expect(test.deploys.started).toHaveLength(1);
@@ -134,6 +139,7 @@ describe('a push to main', () => {
       const { code, output } = await push('main');
       expect(code).not.toBe(0);
       expect(output).toContain('remote:  !     It does not compile');
+      expect(output).toContain('remote:  !     Push rejected, failed to compile Tiny app.');
       expect(output).toContain('pre-receive hook declined');
       expect(test.deploys.started).toHaveLength(attempt);
     }
@@ -364,17 +370,24 @@ describe('several pushes at once', () => {
     return directories;
   }
 
-  it('deploys one, and tells the others before anything is built for them', async () => {
+  it('deploys one, and tells the others why not', async () => {
     const copies = await clones(6);
     const { script, open } = gate();
     test.deploys.script = script;
     const pushing = copies.map((cwd) => start(['push', remote, 'main'], { cwd }));
-    await until('one builds', () => test.deploys.started.length === 1);
+    const ended: Ended[] = [];
+    for (const child of pushing) void child.ended.then((end) => ended.push(end));
+    // One builds, one waits for it; the others were superseded.
+    await until('four have their answer', () => ended.length === 4);
     open();
-    const ends = await Promise.all(pushing.map((child) => child.ended));
-    expect(ends.filter(({ code }) => code === 0)).toHaveLength(1);
+    await Promise.all(pushing.map((child) => child.ended));
+    const accepted = ended.filter(({ code }) => code === 0);
+    expect(accepted).toHaveLength(1);
     expect(test.deploys.started).toHaveLength(1);
-    for (const { code, output } of ends) if (code !== 0) expect(output).toMatch(/another push|rejected/);
+    expect(listReleases(test.db, app.id)).toHaveLength(3);
+    const refused = ended.filter(({ code }) => code !== 0).map(({ output }) => output);
+    expect(refused.filter((output) => output.includes('Superseded by build'))).toHaveLength(4);
+    expect(refused.filter((output) => output.includes('Another push moved main'))).toHaveLength(1);
   });
 
   it('gives the next one its turn when the first fails', async () => {
@@ -394,24 +407,68 @@ describe('several pushes at once', () => {
     two.stderr?.on('data', (chunk: string) => {
       said += chunk;
     });
-    await until('the second is told to wait', () => said.includes('Waiting'));
+    await until('the second is told to wait', () => said.includes('is running; waiting (place 1)'));
     open();
     expect((await one.ended).code).not.toBe(0);
     expect((await two.ended).code).toBe(0);
   });
+
+  it('builds what goes on from the push before it, though that moved the branch meanwhile', async () => {
+    const [copy = ''] = await clones(1);
+    const { script, open } = gate();
+    test.deploys.script = script;
+    const one = start(['push', remote, 'main'], { cwd: copy });
+    await until('the first builds', () => test.deploys.started.length === 1);
+    await start(['commit', '-q', '--allow-empty', '-m', 'more'], { cwd: copy }).ended;
+    const two = start(['push', remote, 'main'], { cwd: copy });
+    await until('the second waits', () => queued().length === 1);
+    open();
+    expect((await one.ended).code).toBe(0);
+    const { code, output } = await two.ended;
+    expect(output).toContain('Released v4');
+    expect(code).toBe(0);
+    expect(await remoteRef('refs/heads/main')).toBe(
+      (await start(['rev-parse', 'HEAD'], { cwd: copy }).ended).output.trim(),
+    );
+  });
+
+  it('follows the build of the same commit that is under way', async () => {
+    const { script, open } = gate();
+    test.deploys.script = script;
+    const one = start(['push', remote, 'main'], { detached: true });
+    await until('it builds', () => test.deploys.started.length === 1);
+    process.kill(-(one.pid ?? 0), 'SIGKILL');
+    const two = start(['push', remote, 'main']);
+    let said = '';
+    two.stderr?.on('data', (chunk: string) => {
+      said += chunk;
+    });
+    await until('the second follows', () => said.includes('is being built already'));
+    open();
+    expect((await two.ended).code).toBe(0);
+    expect(test.deploys.started).toHaveLength(1);
+    expect(listReleases(test.db, app.id)).toHaveLength(2);
+  });
 });
 
 describe('a client that goes', () => {
-  it('takes its build along, and frees the turn', async () => {
-    test.deploys.script = gate().script;
+  it('leaves its build to go on, and the branch moves with the release', async () => {
+    const { script, open } = gate();
+    test.deploys.script = script;
     const pushing = start(['push', remote, 'main'], { detached: true });
     await until('it builds', () => test.deploys.started.length === 1);
     process.kill(-(pushing.pid ?? 0), 'SIGKILL');
-    await until('the build is canceled', () => test.deploys.canceled.length === 1);
-    await until('what was received is removed', () => quarantines().length === 0);
+    await until('what git received is removed', () => quarantines().length === 0);
     expect(await remoteRef('refs/heads/main')).toBe('');
-    test.deploys.script = succeed;
-    expect((await push('main')).code).toBe(0);
+    open();
+    await until('the branch has moved', async () => (await remoteRef('refs/heads/main')) !== '');
+    expect(test.deploys.canceled).toEqual([]);
+    expect(listReleases(test.db, app.id)[0]?.commit).toBe(await remoteRef('refs/heads/main'));
+    await until('nothing is held', () => heldPushes().length === 0);
+    expect((await push('main')).output).toContain('Everything up-to-date');
+    const copy = join(scratch, `cut-${app.name}`);
+    await git('clone', '-q', remote, copy);
+    expect(existsSync(join(copy, 'file'))).toBe(true);
   });
 
   it('leaves nothing behind in mid-pack', async () => {

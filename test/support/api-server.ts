@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { buildServer, type ServerDeps } from '../../src/api/server.js';
 import { type Database, openDatabase } from '../../src/db/database.js';
+import { createHeldPushes } from '../../src/git/held-pushes.js';
 import { createPushes, type Pushes } from '../../src/git/pushes.js';
 import type { TailEvent } from '../../src/logs/client.js';
 import type { LogLine, NewLogLine } from '../../src/logs/line.js';
@@ -37,15 +38,18 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
   const now = () => Date.now() + clock.aheadMs;
   const db = openDatabase({ path: join(directory, 'paas.sqlite'), key: Buffer.alloc(32, 1), now });
   const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
-  const deploys = createFakeDeploys(db);
+  const place = {
+    repositories: join(directory, 'repositories'),
+    emptyHome: join(directory, 'empty'),
+    maxPushBytes: 8 * 1024 ** 2,
+  };
+  const held = createHeldPushes({ db, place, log });
+  const deploys = createFakeDeploys({ db, directory, branches: held });
   const pushes = createPushes({
     db,
     deploys,
-    place: {
-      repositories: join(directory, 'repositories'),
-      emptyHome: join(directory, 'empty'),
-      maxPushBytes: 8 * 1024 ** 2,
-    },
+    held,
+    place,
     socketPath: join(directory, 'hook.sock'),
     nodePath: process.execPath,
     log,
@@ -99,8 +103,9 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
       return { account, token: secret, headers: { authorization: `Bearer ${secret}` } };
     },
     async [Symbol.asyncDispose]() {
-      await server.close();
+      await deploys.stop();
       await pushes.stop();
+      await server.close();
       db.close();
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
     },

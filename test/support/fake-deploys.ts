@@ -1,13 +1,14 @@
-// A stand-in for the build room, for tests of the two ways in: each deploy prints what it is told to and ends so.
+// The deploys with everything real but the builder, for tests of the two ways in: each build prints what it is told to
+// and ends so.
 
-import type { DeployOutcome, Deploys, RunningDeploy } from '../../src/build/deploys.js';
-import type { Source } from '../../src/build/source.js';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { createDeploys, type Deploys } from '../../src/build/deploys.js';
+import type { Branches, Source } from '../../src/build/source.js';
 import type { Database } from '../../src/db/database.js';
-import type { BuildId } from '../../src/ids.js';
-import type { Account } from '../../src/platform/accounts.js';
+import { PaasError } from '../../src/errors.js';
 import type { App } from '../../src/platform/apps.js';
-import { createBuild, finishBuild, startBuild } from '../../src/platform/builds.js';
-import { createDeployRelease } from '../../src/platform/releases.js';
 
 /** What a deploy does: yields its output, returns whether it ends in a release. */
 export type Script = (deploy: {
@@ -19,7 +20,9 @@ export type Script = (deploy: {
 export interface FakeDeploys extends Deploys {
   /** What deploys do from now on. */
   script: Script;
-  readonly started: { source: Source; app: App; buildId: BuildId }[];
+  /** Builds that began, in their order. */
+  readonly started: { source: Source; app: App; buildId: string }[];
+  /** Why builds were ended before their end. */
   readonly canceled: string[];
 }
 
@@ -30,120 +33,66 @@ export const succeed: Script = async function* () {
 };
 
 export const fail: Script = async function* () {
+  yield '-----> Tiny app detected\n';
   yield '-----> Building\n';
   yield ' !     It does not compile\n';
   return 'failed';
 };
 
-export function createFakeDeploys(db: Database): FakeDeploys {
-  const running = new Map<string, RunningDeploy>();
-  const outputs = new Map<string, Output>();
-  const fake: FakeDeploys = {
-    script: succeed,
-    stop: async () => undefined,
-    started: [],
-    canceled: [],
-    find: (id) => running.get(id),
-    readOutput: (id) => (outputs.get(id) ?? new Output()).read(),
-    start({ app, by, source }) {
-      const commit = source.kind === 'git' ? source.commit : undefined;
-      const build = createBuild(db, { app, by, sourceKind: source.kind, commit });
-      const output = new Output();
-      const canceling = new AbortController();
-      fake.started.push({ source, app, buildId: build.id });
-      outputs.set(build.id, output);
-      const done = run(db, { script: fake.script, app, by, source, id: build.id, output, canceling }).finally(
-        () => running.delete(build.id),
-      );
-      const deploy: RunningDeploy = {
-        buildId: build.id,
-        output: () => output.read(),
-        done,
-        async cancel(reason) {
-          fake.canceled.push(reason);
-          canceling.abort();
-          await done;
-        },
-      };
-      running.set(build.id, deploy);
-      return deploy;
-    },
+/** Deploys that keep their files in `directory`. */
+export function createFakeDeploys(options: {
+  db: Database;
+  directory: string;
+  branches: Branches;
+  concurrency?: number;
+}): FakeDeploys {
+  const { db, directory, branches, concurrency = 20 } = options;
+  const directories = {
+    builds: join(directory, 'builds'),
+    tmp: join(directory, 'tmp'),
+    uploads: join(directory, 'uploads'),
   };
-  return fake;
-}
-
-async function run(
-  db: Database,
-  deploy: {
-    script: Script;
-    app: App;
-    by: Account;
-    source: Source;
-    id: BuildId;
-    output: Output;
-    canceling: AbortController;
-  },
-): Promise<DeployOutcome> {
-  const { app, by, source, id, output, canceling } = deploy;
-  const { signal } = canceling;
-  startBuild(db, id);
-  const steps = deploy.script({ source, app, signal });
-  let ending: 'released' | 'failed' | 'canceled' = 'canceled';
-  while (!signal.aborted) {
-    const step = await steps.next();
-    if (signal.aborted) break;
-    if (step.done) {
-      ending = step.value;
-      break;
-    }
-    output.add(step.value);
-  }
-  if (ending !== 'released') {
-    finishBuild(db, { id, status: ending, error: ending });
-    output.end();
-    return ending === 'failed' ? { kind: 'failed', message: 'It does not compile' } : { kind: 'canceled' };
-  }
-  const release = createDeployRelease(db, {
-    app,
-    by,
-    image: `sha256:${'0'.repeat(64)}`,
-    commit: source.kind === 'git' ? source.commit : undefined,
-    buildId: id,
-    processTypes: { web: 'npm start', worker: 'npm run work' },
-    buildpacks: [],
-    description: 'Deploy',
-  });
-  finishBuild(db, { id, status: 'succeeded', releaseId: release.id });
-  output.end();
-  return { kind: 'released', release };
-}
-
-class Output {
-  readonly #chunks: string[] = [];
-  #isOver = false;
-  #wake: (() => void)[] = [];
-
-  add(text: string): void {
-    this.#chunks.push(text);
-    this.#tell();
-  }
-
-  end(): void {
-    this.#isOver = true;
-    this.#tell();
-  }
-
-  async *read(): AsyncGenerator<string> {
-    for (let index = 0; ; index += 1) {
-      while (index >= this.#chunks.length) {
-        if (this.#isOver) return;
-        await new Promise<void>((resolve) => this.#wake.push(resolve));
+  for (const path of Object.values(directories)) mkdirSync(path, { recursive: true });
+  const state = {
+    script: succeed,
+    started: [] as { source: Source; app: App; buildId: string }[],
+    canceled: [] as string[],
+  };
+  const deploys = createDeploys({
+    db,
+    log: pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
+    async *build({ source, app, buildId, signal }) {
+      state.started.push({ source, app, buildId });
+      signal.addEventListener('abort', () => state.canceled.push(String(signal.reason)));
+      const steps = state.script({ source, app, signal });
+      for (;;) {
+        const step = await steps.next();
+        signal.throwIfAborted();
+        if (!step.done) {
+          yield step.value;
+          continue;
+        }
+        if (step.value === 'failed') throw new PaasError('build_failed', 'It was told to fail.');
+        return {
+          image: `sha256:${'0'.repeat(64)}`,
+          processTypes: { web: 'npm start', worker: 'npm run work' },
+          buildpacks: ['tiny'],
+          checks: {},
+        };
       }
-      yield this.#chunks[index] ?? '';
-    }
-  }
-
-  #tell(): void {
-    for (const wake of this.#wake.splice(0)) wake();
-  }
+    },
+    removeContainer: async () => undefined,
+    branches,
+    timing: { concurrency, timeoutMs: 60_000 },
+    directories,
+    writeLog: () => undefined,
+    release: {
+      // biome-ignore lint/correctness/useYield: a rollout that has nothing to say.
+      async *rollout() {
+        return { kind: 'live' };
+      },
+      appUrl: (app) => `http://${app.name}.localhost/`,
+    },
+  });
+  return Object.assign(state, deploys);
 }

@@ -38,7 +38,9 @@ socket.on('data', (chunk) => {
 socket.on('error', () => undefined);
 socket.on('close', () => {
   if (exitCode === undefined)
-    process.stdout.write(' !     The platform broke off; nothing was deployed. Push again.\n');
+    process.stdout.write(
+      ' !     The platform broke off. What was building is built again when it is back: paas builds\n',
+    );
   process.exitCode = exitCode ?? 1;
 });
 process.stdout.on('error', () => {

@@ -12,17 +12,17 @@ it('ends a deploy whose app is destroyed meanwhile, without a rejection', async 
   const directory = await mkdtemp(join(tmpdir(), 'paas-deploys-'));
   const { app, by } = addApp(test.db);
   // Never reached: the build is gone before its turn.
-  const unreached = {} as Pick<DeployOptions, 'engine' | 'settings' | 'release'>;
+  const unreached = {} as Pick<DeployOptions, 'build' | 'removeContainer' | 'branches' | 'release'>;
   const deploys = createDeploys({
     ...unreached,
     db: test.db,
     log: createLogger({ level: 'silent', isTty: false, name: 'test' }),
     timing: { concurrency: 1, timeoutMs: 10_000 },
-    directories: { builds: directory, tmp: directory },
+    directories: { builds: directory, tmp: directory, uploads: directory },
     writeLog: () => undefined,
   });
   const deploy = deploys.start({ app, by, source: { kind: 'image', reference: 'example' } });
   destroyApp(test.db, { app });
-  expect((await deploy.done).kind).toBe('failed');
+  expect((await deploy.done).kind).toBe('canceled');
   await rm(directory, { recursive: true });
 });

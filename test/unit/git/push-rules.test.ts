@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createTextCleaner } from '../../../src/git/clean-text.js';
 import { judgePush } from '../../../src/git/push-rules.js';
-import { createTurns } from '../../../src/git/turns.js';
 
 const ZERO = '0'.repeat(40);
 const update = (ref: string, newId = 'a'.repeat(40)) => ({ oldId: ZERO, newId, ref });
@@ -46,29 +45,5 @@ describe('createTextCleaner', () => {
   ])('%j', (chunks, expected) => {
     const clean = createTextCleaner();
     expect(chunks.map(clean).join('')).toBe(expected);
-  });
-});
-
-describe('createTurns', () => {
-  it('gives turns in order, and skips who left', async () => {
-    const turns = createTurns();
-    const never = new AbortController().signal;
-    const leaving = new AbortController();
-    const order: string[] = [];
-    const endFirst = await turns.take('a', never);
-    const second = turns.take('a', leaving.signal).catch(() => order.push('second left'));
-    const third = turns.take('a', never).then((end) => {
-      order.push('third');
-      return end;
-    });
-    expect(turns.ahead('a')).toBe(3);
-    (await turns.take('b', never))();
-    leaving.abort(new Error('gone'));
-    await second;
-    expect(order).toEqual(['second left']);
-    endFirst();
-    (await third)();
-    expect(order).toEqual(['second left', 'third']);
-    expect(turns.ahead('a')).toBe(0);
   });
 });

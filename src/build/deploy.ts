@@ -1,0 +1,310 @@
+// One deploy, from the queue to the end of its rollout.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PaasError } from '../errors.js';
+import type { BuildId } from '../ids.js';
+import type { Account } from '../platform/accounts.js';
+import { type App, findAppFor } from '../platform/apps.js';
+import { type Build, finishBuild, getBuild, requeueBuild, startBuild } from '../platform/builds.js';
+import { keepDeclaredChecks } from '../platform/checks.js';
+import { recordIncident } from '../platform/incidents.js';
+import { createDeployRelease, getLatestConfig, type Release } from '../platform/releases.js';
+import type { Built } from './build.js';
+import {
+  describeSource,
+  explain,
+  failureText,
+  RESTARTED_TEXT,
+  stoppingText,
+  timeLimitError,
+  waitingText,
+} from './deploy-texts.js';
+import type { DeployOptions, DeployOutcome, RunningDeploy } from './deploys.js';
+import { BuildOutput, outputPath } from './output.js';
+import type { BuildQueue } from './queue.js';
+import type { Source } from './source.js';
+
+/** What is to be deployed. */
+export interface DeployTask {
+  readonly build: Build;
+  readonly app: App;
+  readonly by: Account;
+  readonly source: Source;
+  /** Of a build that the daemon before left: it is built again, or it died too often for that. */
+  readonly resumed?: 'again' | 'hopeless' | undefined;
+}
+
+/** Begins at once: waits its turn, builds, releases. Owned by deploys.ts. */
+export class Deploy implements RunningDeploy {
+  readonly buildId: BuildId;
+  readonly done: Promise<DeployOutcome>;
+  readonly #options: DeployOptions;
+  readonly #task: DeployTask;
+  readonly #queue: BuildQueue;
+  readonly #end = new AbortController();
+  readonly #path: string;
+  readonly #opened: Promise<BuildOutput>;
+  readonly #removals: Promise<void>[] = [];
+  #isWaiting = true;
+  #isInterrupted = false;
+  #release: Release | undefined;
+
+  constructor(options: DeployOptions, queue: BuildQueue, task: DeployTask) {
+    this.#options = options;
+    this.#queue = queue;
+    this.#task = task;
+    this.buildId = task.build.id;
+    this.#path = outputPath(options.directories.builds, this.buildId);
+    const onLine = (text: string) =>
+      options.writeLog({ appId: task.app.id, source: 'app', process: 'build', text });
+    this.#opened = BuildOutput.open({ path: this.#path, onLine });
+    this.done = this.#run();
+  }
+
+  get app(): App {
+    return this.#task.app;
+  }
+
+  async *output(): AsyncGenerator<string> {
+    const output = await this.#opened;
+    yield* output.follow(this.#path);
+  }
+
+  async cancel(reason: string): Promise<void> {
+    this.#end.abort(new PaasError('build_canceled', `The build was canceled: ${reason}.`));
+    await this.done;
+  }
+
+  /** Ends it when it only waits: a newer one of its app has come. */
+  supersede(by: BuildId): void {
+    if (!this.#isWaiting) return;
+    this.#end.abort(new PaasError('build_canceled', `Superseded by build ${by}, which is newer.`));
+  }
+
+  /** Ends it because the daemon stops; the next one takes it up. */
+  async interrupt(): Promise<void> {
+    this.#isInterrupted = true;
+    this.#end.abort(new PaasError('build_canceled', 'The platform is being restarted.'));
+    await this.done;
+  }
+
+  /** Whether it deploys this commit of this branch. */
+  isOf(commit: string, ref: string): boolean {
+    const { source } = this.#task;
+    return source.kind === 'git' && source.commit === commit && source.branch?.ref === ref;
+  }
+
+  async #run(): Promise<DeployOutcome> {
+    const { log } = this.#options;
+    let output: BuildOutput | undefined;
+    try {
+      output = await this.#opened;
+      if (this.#task.resumed === 'hopeless') throw interruptedTooOften();
+      if (this.#task.resumed === 'again') await output.write(RESTARTED_TEXT);
+      return await this.#deployInTurn(output);
+    } catch (error) {
+      return await this.#fail(error, output);
+    } finally {
+      await Promise.all(this.#removals);
+      await this.#discardSource();
+      await output?.end().catch((error: unknown) => log.error({ err: error }, 'build output not closed'));
+    }
+  }
+
+  async #deployInTurn(output: BuildOutput): Promise<DeployOutcome> {
+    const { app } = this.#task;
+    const { concurrency } = this.#options.timing;
+    const turn = await this.#queue.enter({
+      appId: app.id,
+      onWait: (wait) => {
+        const text = waitingText(wait, { appName: app.name, concurrency });
+        void output.write(text).catch(() => undefined);
+      },
+      signal: this.#end.signal,
+    });
+    this.#isWaiting = false;
+    try {
+      const release = await this.#build(output);
+      turn.releaseSlot();
+      // While a release command runs the branch has not moved: the next push could not be judged.
+      if (release.status !== 'pending') turn.release();
+      return await this.#bringLive(release, output);
+    } finally {
+      turn.release();
+    }
+  }
+
+  async #build(output: BuildOutput): Promise<Release> {
+    const { db, branches, directories, timing, onStep } = this.#options;
+    const { by, source } = this.#task;
+    this.#end.signal.throwIfAborted();
+    // Read now: while it waited the app may have changed, or gone.
+    const app = findAppFor(db, by, this.#task.app.id);
+    if (source.kind === 'git') await branches.check(source);
+    startBuild(db, this.buildId);
+    onStep?.('build-started');
+    const config = getLatestConfig(db, app.id);
+    output.hide(config);
+    const directory = join(directories.tmp, `build-${this.buildId}`);
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(timeLimitError(timing.timeoutMs)), timing.timeoutMs);
+    try {
+      const steps = this.#options.build({
+        app,
+        buildId: this.buildId,
+        source,
+        config,
+        directory,
+        discard: (containerId) => this.#discard(containerId),
+        onStep,
+        signal: AbortSignal.any([this.#end.signal, limit.signal]),
+      });
+      const built = await writeAll(steps, output);
+      onStep?.('image-committed');
+      this.#end.signal.throwIfAborted();
+      this.#release = this.#recordRelease(app, built);
+      if (source.kind === 'git') await branches.settle(source);
+      if (source.kind === 'git') onStep?.('branch-moved');
+      return this.#release;
+    } finally {
+      clearTimeout(timer);
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+
+  /** In one transaction: a release without its build's success would be built again after a crash. */
+  #recordRelease(app: App, built: Built): Release {
+    const { db, onStep } = this.#options;
+    const { by, source, build } = this.#task;
+    const release = db.write(() => {
+      keepDeclaredChecks(db, { appId: app.id, buildId: this.buildId, checks: built.checks });
+      const made = createDeployRelease(db, {
+        app,
+        by,
+        image: built.image,
+        commit: source.kind === 'git' ? source.commit : undefined,
+        buildId: this.buildId,
+        processTypes: built.processTypes,
+        buildpacks: built.buildpacks,
+        description: build.description ?? describeSource(source, this.buildId),
+      });
+      const { buildpacks } = built;
+      finishBuild(db, { id: this.buildId, status: 'succeeded', releaseId: made.id, buildpacks });
+      return made;
+    });
+    onStep?.('release-written');
+    return release;
+  }
+
+  #discard(containerId: string): void {
+    const { removeContainer, log } = this.#options;
+    const removal = removeContainer(containerId).catch((error: unknown) => {
+      log.warn({ err: error, containerId }, 'a container of a build was not removed; the next start does it');
+    });
+    this.#removals.push(removal);
+  }
+
+  async #discardSource(): Promise<void> {
+    const { source } = this.#task;
+    const isOver = this.#release !== undefined || !this.#isInterrupted;
+    if (source.kind === 'git') await this.#options.branches.settle(source);
+    if (source.kind !== 'archive' || !isOver) return;
+    await rm(source.path, { force: true }).catch((error: unknown) => {
+      this.#options.log.warn({ err: error, build: this.buildId }, 'the source of a build was not removed');
+    });
+  }
+
+  async #bringLive(release: Release, output: BuildOutput): Promise<DeployOutcome> {
+    const { rollout, appUrl } = this.#options.release;
+    await output.write(`-----> Launching...\n       Released v${release.version}\n`);
+    const outcome = await writeAll(rollout(release, this.#end.signal), output);
+    this.#options.onStep?.('rollout-ended');
+    if (outcome.kind === 'release-phase-failed') {
+      const message = `The release command failed with exit code ${outcome.exitCode}; v${release.version} does not go live.`;
+      await output.write(`\n !     ${message}\n`);
+      return { kind: 'failed', message };
+    }
+    if (outcome.kind === 'unhealthy') {
+      await output.write(`\n !     v${release.version} did not come up: ${outcome.reason}\n`);
+      if (outcome.undoneBy !== undefined) {
+        await output.write(
+          ` !     The release before it goes on, as v${outcome.undoneBy} (automatic rollback)\n`,
+        );
+      }
+      return { kind: 'failed', message: `v${release.version} did not come up: ${outcome.reason}` };
+    }
+    if (outcome.kind === 'superseded') {
+      await output.write(`       A newer release than v${release.version} goes live instead\n`);
+    } else {
+      await output.write(`       ${appUrl(this.#task.app)} deployed\n`);
+    }
+    return { kind: 'released', release };
+  }
+
+  async #fail(error: unknown, output: BuildOutput | undefined): Promise<DeployOutcome> {
+    if (this.#isInterrupted) return await this.#leave(output);
+    const { log } = this.#options;
+    const isCanceled = this.#end.signal.aborted;
+    const cause: unknown = isCanceled ? this.#end.signal.reason : error;
+    const { message } = explain(cause);
+    if (!(error instanceof PaasError))
+      log.error({ err: error, build: this.buildId }, 'build failed unexpectedly');
+    await output?.write(failureText(cause)).catch(() => undefined);
+    this.#recordFailure(isCanceled ? 'canceled' : 'failed', message);
+    return { kind: isCanceled ? 'canceled' : 'failed', message };
+  }
+
+  /** The daemon stops: says so, and leaves the build to the next one. */
+  async #leave(output: BuildOutput | undefined): Promise<DeployOutcome> {
+    const { db, log } = this.#options;
+    const text = stoppingText(this.#release?.version, this.#task.app.name);
+    await output?.write(text).catch(() => undefined);
+    try {
+      if (getBuild(db, this.buildId)?.status === 'pending')
+        requeueBuild(db, this.buildId, { wasEndedInOrder: true });
+    } catch (error) {
+      log.error({ err: error, build: this.buildId }, 'a build was not put back into the queue');
+    }
+    return { kind: 'interrupted' };
+  }
+
+  #recordFailure(status: 'canceled' | 'failed', message: string): void {
+    const { db, log } = this.#options;
+    const { id: appId } = this.#task.app;
+    try {
+      // Once released, the build stays a success; the builds of a destroyed app are gone with it.
+      const build = getBuild(db, this.buildId);
+      if (build === undefined || build.finishedAt !== undefined) return;
+      db.write(() => {
+        finishBuild(db, { id: this.buildId, status, error: message });
+        if (status === 'failed')
+          recordIncident(db, { appId, kind: 'build-failed', message, evidence: { build: this.buildId } });
+      });
+    } catch (error) {
+      log.error({ err: error, build: this.buildId }, 'the end of a build was not recorded');
+    }
+  }
+}
+
+function interruptedTooOften(): PaasError {
+  return new PaasError(
+    'build_failed',
+    'The build was interrupted by a restart of the platform, and so was its second try.',
+    { hint: 'Deploy again.' },
+  );
+}
+
+async function writeAll<Result>(steps: AsyncGenerator<string, Result>, output: BuildOutput): Promise<Result> {
+  for (;;) {
+    const step = await steps.next();
+    if (step.done) return step.value;
+    try {
+      await output.write(step.value);
+    } catch (error) {
+      // What the steps have open is closed by their `finally`.
+      await steps.throw(error);
+      throw error;
+    }
+  }
+}

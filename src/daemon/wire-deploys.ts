@@ -1,0 +1,61 @@
+// Connects the deploys with the engine, the loop and the settings.
+
+import { buildSlug } from '../build/build.js';
+import { createDeploys, type Deploys } from '../build/deploys.js';
+import type { Branches } from '../build/source.js';
+import type { Database } from '../db/database.js';
+import type { Dynos } from '../dynos/dynos.js';
+import type { Engine } from '../engine/engine.js';
+import type { LogClient } from '../logs/client.js';
+import type { DiskSpace } from '../upkeep/disk-space.js';
+import { appUrl } from './config.js';
+import type { DaemonOptions } from './wire.js';
+
+const MAX_SLUG_BYTES = 1024 ** 3;
+
+/** The deploys of this daemon. */
+export function wireDeploys(
+  {
+    config,
+    paths,
+    identity,
+    log,
+    onStep,
+  }: Pick<DaemonOptions, 'config' | 'paths' | 'identity' | 'log' | 'onStep'>,
+  parts: {
+    readonly db: Database;
+    readonly engine: Engine;
+    readonly logs: LogClient;
+    readonly dynos: Dynos;
+    readonly network: string;
+    readonly space: DiskSpace;
+    readonly branches: Branches;
+  },
+): Deploys {
+  const { db, engine, logs, dynos, network, space, branches } = parts;
+  const settings = {
+    instance: identity.instance,
+    stackBuildImage: config.stackBuildImage,
+    stackRunImage: config.stackRunImage,
+    buildpacksDirectory: config.buildpacksDir,
+    caBundle: config.buildCaBundle,
+    memoryBytes: config.buildMemoryBytes,
+    network,
+    maxSourceBytes: config.maxSourceBytes,
+    maxSlugBytes: MAX_SLUG_BYTES,
+    requireSpace: space.requireSpace,
+    archiveWorker: undefined,
+  };
+  return createDeploys({
+    db,
+    log: log.child({ part: 'build' }),
+    build: (job) => buildSlug({ ...job, engine, settings }),
+    removeContainer: engine.removeContainer,
+    branches,
+    timing: { concurrency: config.buildConcurrency, timeoutMs: config.buildTimeoutMs },
+    directories: { builds: paths.builds, tmp: paths.temporary, uploads: paths.uploads },
+    writeLog: (line) => logs.write([line]),
+    release: { rollout: dynos.rollout, appUrl: (app) => `${appUrl(config, app.name)}/` },
+    onStep,
+  });
+}
