@@ -10,6 +10,7 @@ import type { Engine } from '../engine/engine.js';
 import type { LogClient } from '../logs/client.js';
 import { listApps } from '../platform/apps.js';
 import { findHaproxy } from '../router/haproxy-process.js';
+import type { MeterReport } from '../router/request-meter.js';
 import { CONFIG_FILE } from '../router/settings.js';
 import type { DiskSpace } from '../upkeep/disk-space.js';
 import { createLayerWatch, type LayerNotice } from '../upkeep/layer-watch.js';
@@ -76,6 +77,7 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
     dynoStates: () => countDynos(parts),
     passMs: dynos.passMs,
     eventLoopLag: () => readLag(lag),
+    requests: async () => countRequests((await logs.requests()) as MeterReport),
     memoryBytes: () => process.memoryUsage.rss(),
     moreFindings: [],
     paths,
@@ -95,6 +97,10 @@ function countDynos({ db, dynos }: Parts): Record<string, number> {
     for (const { state } of dynos.formation(app)) counts[state] = (counts[state] ?? 0) + 1;
   }
   return counts;
+}
+
+function countRequests({ apps }: MeterReport): Map<string, number> {
+  return new Map(Object.entries(apps).map(([appId, { count }]) => [appId, count]));
 }
 
 /** In seconds; begins anew. The histogram counts the timer's own interval too. */

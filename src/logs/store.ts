@@ -88,9 +88,15 @@ const SCHEMA = `
 /** What a row costs besides its text. */
 const BLOCK_OVERHEAD_BYTES = 128;
 const READ_BYTES = 1024 * 1024;
+/** Pages of 4 KB that are given back to the disk at a time. */
+const PAGES_AT_ONCE = 4096;
+const PAGES_PER_COMMIT = 256;
+/** Free pages that the file keeps for the next lines. */
+const SPARE_PAGES = 1024;
 
 export class LogStore {
   readonly #db: Database.Database;
+  #hasSpareSpace = false;
   readonly #sizes = new Map<string, number>();
   readonly #nextLines = new Map<string, number>();
   readonly #retention: { bytes: number; days: number };
@@ -125,6 +131,7 @@ export class LogStore {
       this.#sql.saveSeq.run(batch.nextSeq);
       for (const appId of new Set(batch.blocks.map((block) => block.appId))) this.#trim(appId);
     })();
+    if (this.#hasSpareSpace) this.#giveBackSpace(PAGES_PER_COMMIT);
   }
 
   /** The newest `lines` matching lines below `beforeSeq`; looks at about 1 MB, then says where to go on. */
@@ -193,16 +200,17 @@ export class LogStore {
     })();
     this.#sizes.delete(appId);
     this.#nextLines.delete(appId);
-    this.#giveBackSpace();
+    this.#giveBackSpace(PAGES_AT_ONCE);
   }
 
-  /** Drops blocks that are too old. */
+  /** Drops blocks that are too old, and gives space back that is not needed. */
   dropOld(nowUs: number): void {
     const limitUs = nowUs - this.#retention.days * 86_400_000_000;
-    if (this.#sql.dropOld.run(limitUs).changes === 0) return;
-    this.#sizes.clear();
-    for (const row of this.#sql.sizes.all()) this.#sizes.set(row.app_id, row.bytes);
-    this.#giveBackSpace();
+    if (this.#sql.dropOld.run(limitUs).changes > 0) {
+      this.#sizes.clear();
+      for (const row of this.#sql.sizes.all()) this.#sizes.set(row.app_id, row.bytes);
+    }
+    this.#giveBackSpace(PAGES_AT_ONCE);
   }
 
   close(): void {
@@ -231,8 +239,11 @@ export class LogStore {
     this.#sizes.set(appId, size);
   }
 
-  #giveBackSpace(): void {
-    this.#db.pragma('incremental_vacuum(4096)');
+  /** A part, so that lines do not wait for long; the next commits give back the rest. */
+  #giveBackSpace(pages: number): void {
+    const spare = Number(this.#db.pragma('freelist_count', { simple: true })) - SPARE_PAGES;
+    if (spare > 0) this.#db.pragma(`incremental_vacuum(${Math.min(pages, spare)})`);
+    this.#hasSpareSpace = spare > pages;
   }
 }
 

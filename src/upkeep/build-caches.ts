@@ -21,6 +21,7 @@ const MAX_ENTRIES = 500_000;
 export async function listCaches(
   engine: Pick<Engine, 'listVolumes'>,
   containers: readonly Container[],
+  signal?: AbortSignal,
 ): Promise<BuildCache[]> {
   const building = new Set(
     containers.filter(({ labels }) => labels[LABEL.role] === 'build').map(({ labels }) => labels[LABEL.app]),
@@ -29,7 +30,7 @@ export async function listCaches(
   for (const { name, labels, path, createdAt } of await engine.listVolumes()) {
     const appId = labels[LABEL.app];
     if (!appId || !name.startsWith('paas-cache-')) continue;
-    const size = await measureTree(path, { maxEntries: MAX_ENTRIES });
+    const size = await measureTree(path, { maxEntries: MAX_ENTRIES, ...(signal && { signal }) });
     if (size === undefined) continue;
     // A tree with that many entries is over any limit in the way that matters: inodes.
     const bytes = size.isComplete ? size.bytes : Number.MAX_SAFE_INTEGER;

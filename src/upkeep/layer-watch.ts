@@ -27,10 +27,12 @@ export interface LayerNotice {
 export interface LayerWatch {
   /** Measures the running containers whose turn it is. */
   check(signal: AbortSignal): Promise<void>;
+  /** Measure again at once when the disk has lost this much. */
+  readonly alarmBytes: number;
+  /** Whether some layer has used half of what it may. */
+  isAnyLarge(): boolean;
   /** Containers whose layer could not be read the last time. */
   readonly unreadable: number;
-  /** Bytes by container id, as last measured. */
-  readonly sizes: ReadonlyMap<string, number>;
 }
 
 interface Watched {
@@ -51,7 +53,7 @@ export function createLayerWatch(options: {
   log: Logger;
 }): LayerWatch {
   const watched = new Map<string, Watched>();
-  const sizes = new Map<string, number>();
+  const large = new Set<string>();
   let unreadable = 0;
 
   async function look(container: Container, signal: AbortSignal): Promise<void> {
@@ -74,8 +76,9 @@ export function createLayerWatch(options: {
   }
 
   async function judge(container: Container, entry: Watched, size: TreeSize): Promise<void> {
-    sizes.set(container.id, size.bytes);
     const limitBytes = limitOf(container, options.limits);
+    if (size.bytes >= limitBytes / 2) large.add(container.id);
+    else large.delete(container.id);
     const isNear = size.bytes >= limitBytes * NEAR;
     const isOver = size.bytes >= limitBytes || !size.isComplete;
     if (isOver) {
@@ -92,12 +95,13 @@ export function createLayerWatch(options: {
     get unreadable() {
       return unreadable;
     },
-    sizes,
+    alarmBytes: options.limits.dynoBytes / 4,
+    isAnyLarge: () => large.size > 0,
     async check(signal) {
       const running = (await options.engine.listContainers()).filter(({ state }) => state === 'running');
       const ids = new Set(running.map(({ id }) => id));
       for (const id of watched.keys()) if (!ids.has(id)) watched.delete(id);
-      for (const id of sizes.keys()) if (!ids.has(id)) sizes.delete(id);
+      for (const id of large) if (!ids.has(id)) large.delete(id);
       unreadable = 0;
       for (const container of running) {
         signal.throwIfAborted();

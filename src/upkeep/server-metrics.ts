@@ -2,6 +2,7 @@
 
 import type { Database } from '../db/database.js';
 import type { LogClient } from '../logs/client.js';
+import { listApps } from '../platform/apps.js';
 import type { DiskSpace } from './disk-space.js';
 import type { Metric, MetricValue } from './prometheus.js';
 import { readDisks } from './server-facts.js';
@@ -16,6 +17,8 @@ export interface MetricSources {
   readonly passMs: () => number | undefined;
   /** How late timers of the daemon were since this was last asked, in seconds. */
   readonly eventLoopLag: () => { readonly p50: number; readonly p99: number; readonly max: number };
+  /** Requests that reached a dyno of an app, by app id, since the log collector started. */
+  readonly requests: () => Promise<ReadonlyMap<string, number>>;
   /** Resident memory of the daemon. */
   readonly memoryBytes: () => number;
 }
@@ -59,6 +62,7 @@ export async function gatherMetrics(sources: MetricSources): Promise<Metric[]> {
     ]),
     gauge('paas_resident_memory_bytes', 'Memory of the daemon.', [{ value: sources.memoryBytes() }]),
     ...(await logMetrics(sources)),
+    ...(await requestMetrics(sources)),
   ];
 }
 
@@ -93,6 +97,12 @@ async function logMetrics({ logs }: MetricSources): Promise<Metric[]> {
     counter('paas_log_lines_total', 'Log lines taken since the collector started.', one(counts?.lines)),
     counter('paas_log_lines_dropped_total', 'Log lines that could not be stored.', one(counts?.unstored)),
   ];
+}
+
+async function requestMetrics({ db, requests }: MetricSources): Promise<Metric[]> {
+  const counts = await requests().catch(() => new Map<string, number>());
+  const values = listApps(db).map(({ id, name }) => ({ value: counts.get(id) ?? 0, labels: { app: name } }));
+  return [counter('paas_router_requests_total', 'Requests that reached a dyno of the app.', values)];
 }
 
 function gauge(name: string, help: string, values: readonly MetricValue[]): Metric {

@@ -48,27 +48,33 @@ const MAX_REMOVALS = 50;
 /** Returns whether there is more to do than one sweep does. `needsSpace`: the disk is low, so caches go too. */
 export async function sweep(
   deps: SweepDeps,
-  options: { needsSpace: boolean },
+  options: { needsSpace: boolean; signal: AbortSignal },
 ): Promise<{ hasMore: boolean }> {
   const containers = await deps.engine.listContainers();
   const parts = [
-    () => sweepImages(deps, containers),
+    () => sweepImages(deps, containers, options.signal),
     () => sweepLeftovers(deps, containers),
-    () => sweepCaches(deps, containers, options.needsSpace),
-    () => sweepFiles(deps),
+    () => sweepCaches(deps, containers, options),
+    () => sweepFiles(deps, options.signal),
   ];
   let hasMore = false;
   for (const part of parts) {
+    if (options.signal.aborted) break;
     try {
       hasMore = (await part()) || hasMore;
     } catch (error) {
-      deps.log.warn({ err: error }, 'a part of a sweep failed; the next sweep tries again');
+      if (!options.signal.aborted)
+        deps.log.warn({ err: error }, 'a part of a sweep failed; the next sweep tries again');
     }
   }
   return { hasMore };
 }
 
-async function sweepImages(deps: SweepDeps, containers: readonly Container[]): Promise<boolean> {
+async function sweepImages(
+  deps: SweepDeps,
+  containers: readonly Container[],
+  signal: AbortSignal,
+): Promise<boolean> {
   const { db, engine, log, settings } = deps;
   const images = await engine.listImages();
   const present = await presentImages(deps, new Set(images.map(({ id }) => id)));
@@ -85,6 +91,7 @@ async function sweepImages(deps: SweepDeps, containers: readonly Container[]): P
   for (const { id } of plan.expired) setReleaseStatus(db, { releaseId: id, status: 'expired' });
   for (const { id } of plan.revived) setReleaseStatus(db, { releaseId: id, status: 'succeeded' });
   for (const image of plan.remove.slice(0, MAX_REMOVALS)) {
+    signal.throwIfAborted();
     await engine.removeImage(image);
     log.info({ image }, 'image removed: no release that is kept runs it');
   }
@@ -134,10 +141,10 @@ async function sweepLeftovers(deps: SweepDeps, containers: readonly Container[])
 async function sweepCaches(
   deps: SweepDeps,
   containers: readonly Container[],
-  needsSpace: boolean,
+  { needsSpace, signal }: { needsSpace: boolean; signal: AbortSignal },
 ): Promise<boolean> {
   const { engine, log, settings } = deps;
-  const caches = await listCaches(engine, containers);
+  const caches = await listCaches(engine, containers, signal);
   for (const { volume, appId, bytes } of planCaches(caches, {
     maxBytes: settings.cacheMaxBytes,
     needsSpace,
@@ -150,7 +157,7 @@ async function sweepCaches(
   return false;
 }
 
-async function sweepFiles(deps: SweepDeps): Promise<boolean> {
+async function sweepFiles(deps: SweepDeps, signal: AbortSignal): Promise<boolean> {
   const { db, folders, isBuilding, settings } = deps;
   const nowMs = db.now();
   const appIds = appIdsOf(db);
@@ -166,7 +173,10 @@ async function sweepFiles(deps: SweepDeps): Promise<boolean> {
   add(folders.uploads, staleUploads(await listFolder(folders.uploads), { nowMs }));
   add(folders.temporary, staleWork(await listFolder(folders.temporary), { isBuilding, nowMs }));
   add(folders.repositories, staleRepositories(await listFolder(folders.repositories), { appIds, nowMs }));
-  for (const path of stale.slice(0, MAX_REMOVALS)) await rm(path, { recursive: true, force: true });
+  for (const path of stale.slice(0, MAX_REMOVALS)) {
+    signal.throwIfAborted();
+    await rm(path, { recursive: true, force: true });
+  }
   if (stale.length > 0) deps.log.info({ count: stale.length }, 'old files removed');
   return stale.length > MAX_REMOVALS;
 }

@@ -42,30 +42,44 @@ export const TIMING: Omit<UpkeepTiming, 'checkMs'> = {
 
 /** How long a sweep that had more to do rests. */
 const MORE_MS = 10_000;
+/** From a look at the age of the newest backup, or a failed try to make one, to the next. */
+const BACKUP_LOOK_MS = 600_000;
+/** While no layer is large, they are measured at every sixth look at the disks. */
+const CALM_FACTOR = 6;
 /** A disk that stays low is swept again after this. */
 const LOW_SWEEP_MS = 600_000;
 
 /** When each of the works is to be done, on the monotonic clock. */
 interface Due {
+  layersAt: number;
   sweepAt: number;
   sampleAt: number;
+  backupAt: number;
   /** A sweep for want of space. */
   lowSweepAt: number;
+  /** Least free space at the last look at the layers. */
+  freeBytes: number;
 }
 
 /** Goes on until the signal aborts. */
 export async function runUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
   const { timing } = deps;
-  const due: Due = { sweepAt: performance.now() + timing.sweepMs, sampleAt: 0, lowSweepAt: 0 };
+  const due: Due = {
+    layersAt: 0,
+    sweepAt: performance.now() + timing.sweepMs,
+    sampleAt: 0,
+    backupAt: 0,
+    lowSweepAt: 0,
+    freeBytes: 0,
+  };
   const stopListening = onChange(deps.db, ({ kind }) => {
     if (kind !== 'app-destroyed' && kind !== 'release-created') return;
     due.sweepAt = Math.min(due.sweepAt, performance.now() + timing.sweepDelayMs);
   });
   const works = {
-    layers: () => deps.layers.check(signal),
-    disk: () => lookAtDisks(deps, due),
-    sweep: () => sweepWhenDue(deps, due),
-    backup: () => backUp(deps),
+    disk: () => lookAtDisks(deps, due, signal),
+    sweep: () => sweepWhenDue(deps, due, signal),
+    backup: () => backUpWhenDue(deps, due),
   };
   try {
     while (!signal.aborted) {
@@ -84,26 +98,40 @@ export async function runUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<
   }
 }
 
-async function lookAtDisks(deps: UpkeepDeps, due: Due): Promise<void> {
+async function lookAtDisks(deps: UpkeepDeps, due: Due, signal: AbortSignal): Promise<void> {
   const now = performance.now();
   const systems = await deps.space.read();
   await keepBallast(deps, systems);
+  await lookAtLayers(deps, due, { freeBytes: Math.min(...systems.map((it) => it.freeBytes)), signal });
   const low = systems.filter(({ freeBytes, floorBytes }) => freeBytes < floorBytes);
   if (low.length > 0 && now >= due.lowSweepAt) {
     due.lowSweepAt = now + LOW_SWEEP_MS;
     deps.log.warn({ low }, 'a disk is below its floor: no build begins; sweeping');
-    await sweep(deps, { needsSpace: true });
+    await sweep(deps, { needsSpace: true, signal });
   }
   if (now < due.sampleAt) return;
   due.sampleAt = now + deps.timing.sampleMs;
   recordSamples(deps.db, systems);
 }
 
-async function sweepWhenDue(deps: UpkeepDeps, due: Due): Promise<void> {
+/** Measuring every layer costs more than a look at what is free: it is done more often only while space goes away. */
+async function lookAtLayers(
+  { layers, timing }: UpkeepDeps,
+  due: Due,
+  { freeBytes, signal }: { freeBytes: number; signal: AbortSignal },
+): Promise<void> {
+  const isFilling = due.freeBytes - freeBytes > layers.alarmBytes;
+  if (performance.now() < due.layersAt && !isFilling) return;
+  await layers.check(signal);
+  due.freeBytes = freeBytes;
+  due.layersAt = performance.now() + timing.checkMs * (layers.isAnyLarge() ? 1 : CALM_FACTOR);
+}
+
+async function sweepWhenDue(deps: UpkeepDeps, due: Due, signal: AbortSignal): Promise<void> {
   const now = performance.now();
   if (now < due.sweepAt) return;
   due.sweepAt = now + deps.timing.sweepMs;
-  const { hasMore } = await sweep(deps, { needsSpace: false });
+  const { hasMore } = await sweep(deps, { needsSpace: false, signal });
   if (hasMore) due.sweepAt = Math.min(due.sweepAt, now + MORE_MS);
 }
 
@@ -123,8 +151,10 @@ async function keepBallast(deps: UpkeepDeps, systems: readonly FileSystem[]): Pr
   );
 }
 
-async function backUp(deps: UpkeepDeps): Promise<void> {
+async function backUpWhenDue(deps: UpkeepDeps, due: Due): Promise<void> {
   const { db, paths, timing } = deps;
+  if (performance.now() < due.backupAt) return;
+  due.backupAt = performance.now() + BACKUP_LOOK_MS;
   const newest = listBackups(paths.backups)[0];
   if (newest !== undefined && db.now() - newest.madeAt < timing.backupMs && newest.madeAt <= db.now()) return;
   const backup = await makeBackup({ sql: db.sql, directory: paths.backups, now: db.now() });

@@ -2,7 +2,15 @@
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,14 +20,17 @@ import { LABEL } from '../../src/engine/container-spec.js';
 import { scale } from '../../src/platform/formation.js';
 import { listIncidents } from '../../src/platform/incidents.js';
 import { createDeployRelease, listReleases } from '../../src/platform/releases.js';
+import { createDiskSpace } from '../../src/upkeep/disk-space.js';
 import { createLayerWatch, type LayerNotice } from '../../src/upkeep/layer-watch.js';
 import { type SweepDeps, sweep } from '../../src/upkeep/sweep.js';
+import { runUpkeep, TIMING } from '../../src/upkeep/upkeep.js';
 import { eventually, type House, openHouse, RUN_IMAGE } from '../support/house.js';
 
 const run = promisify(execFile);
 const docker = async (...args: string[]) => (await run('docker', args)).stdout.trim();
 const log = pino({ level: 'silent' });
 const HOUR = 3600_000;
+const { signal } = new AbortController();
 
 let house: House;
 let folder: string;
@@ -100,11 +111,11 @@ describe('a sweep', () => {
     const ours = await makeObjects(`paas-ours-${suffix}`, label(house.instance, orphan));
     const all = ['container', 'image', 'dangling', 'volume', 'network'];
     try {
-      await sweep(sweepDeps(), { needsSpace: true });
+      await sweep(sweepDeps(), { needsSpace: true, signal });
       // Images of no app go at once; the rest may be in the making. A tag that is not ours keeps its image.
       expect(await ours.left()).toEqual(['container', 'image', 'volume', 'network']);
       for (const hoursLater of [1, 24, 24 * 365])
-        await sweep(sweepDeps({ hoursLater }), { needsSpace: true });
+        await sweep(sweepDeps({ hoursLater }), { needsSpace: true, signal });
       expect(await ours.left()).toEqual(['image']);
       expect(await unlabelled.left()).toEqual(all);
       expect(await otherInstall.left()).toEqual(all);
@@ -132,13 +143,13 @@ describe('a sweep', () => {
       const ids = new Set((await house.engine.listImages()).map(({ id }) => id));
       return images.map((image) => ids.has(image));
     };
-    await sweep(sweepDeps(), { needsSpace: false });
+    await sweep(sweepDeps(), { needsSpace: false, signal });
     expect(await present()).toEqual([true, true, true, true]);
-    await sweep(sweepDeps({ keptReleases: 2 }), { needsSpace: false });
+    await sweep(sweepDeps({ keptReleases: 2 }), { needsSpace: false, signal });
     expect(await present()).toEqual([false, true, true, true]);
     // Somebody takes another one away.
     await docker('rmi', '-f', images[1] ?? '');
-    await sweep(sweepDeps({ keptReleases: 2 }), { needsSpace: false });
+    await sweep(sweepDeps({ keptReleases: 2 }), { needsSpace: false, signal });
     const statuses = listReleases(house.db, app.id).map(({ version, status }) => `v${version} ${status}`);
     expect(statuses).toEqual(['v5 succeeded', 'v4 succeeded', 'v3 expired', 'v2 expired', 'v1 succeeded']);
     for (const image of images) await docker('rmi', '-f', image).catch(() => '');
@@ -161,14 +172,14 @@ describe('a sweep', () => {
       'of=/cache/x',
     ];
     await docker(...fill, 'bs=1024', 'count=512');
-    await sweep(sweepDeps(), { needsSpace: false });
+    await sweep(sweepDeps(), { needsSpace: false, signal });
     expect((await house.engine.listVolumes()).map(({ name }) => name)).toContain(volume);
     await docker(...fill, 'bs=1024', 'count=2048');
     const user = await docker('run', '-d', '-v', `${volume}:/cache`, RUN_IMAGE, 'sleep', '600');
-    await sweep(sweepDeps(), { needsSpace: false });
+    await sweep(sweepDeps(), { needsSpace: false, signal });
     expect((await house.engine.listVolumes()).map(({ name }) => name)).toContain(volume);
     await docker('rm', '-f', user);
-    await sweep(sweepDeps(), { needsSpace: false });
+    await sweep(sweepDeps(), { needsSpace: false, signal });
     expect((await house.engine.listVolumes()).map(({ name }) => name)).not.toContain(volume);
   });
 });
@@ -214,5 +225,44 @@ describe('the watchdog of writable layers', () => {
     const incident = await eventually('the incident', () => listIncidents(house.db, app.id, { limit: 1 })[0]);
     expect(incident).toMatchObject({ kind: 'disk-exceeded', dyno: 'worker.1' });
     await eventually('the line', async () => (await house.logText(app)).includes('Disk quota exceeded'));
+  });
+});
+
+describe('the ballast', () => {
+  it('is laid while there is room, freed when the disk is full, and laid again afterwards', async () => {
+    const mount = mkdtempSync(join(tmpdir(), 'paas-ballast-'));
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=100m,mode=0700', 'tmpfs', mount]);
+    const stopping = new AbortController();
+    const ballast = join(mount, 'ballast');
+    const filler = join(mount, 'filler');
+    const running = runUpkeep(
+      {
+        ...sweepDeps(),
+        space: createDiskSpace({ dataDir: mount, engine: house.engine, floor: { bytes: 1024 ** 2 } }),
+        layers: { check: async () => undefined, isAnyLarge: () => false, alarmBytes: 1e9, unreadable: 0 },
+        paths: { ballast, backups: join(mount, 'backups') },
+        timing: { ...TIMING, checkMs: 50 },
+        ballastBytes: 1024 ** 3,
+        keptBackups: 2,
+      },
+      stopping.signal,
+    );
+    const size = () => statSync(ballast, { throwIfNoEntry: false })?.size;
+    try {
+      // A hundredth of a small disk.
+      await eventually('the ballast', () => size() === 1024 ** 2);
+      await eventually('a backup', () => readdirSync(join(mount, 'backups')).length === 1);
+      writeFileSync(filler, Buffer.alloc(98 * 1024 ** 2, 1), { flag: 'w' });
+      appendFileSync(filler, Buffer.alloc(statfsSync(mount).bavail * 4096, 1));
+      await eventually('its end', () => size() === undefined);
+      writeFileSync(join(mount, 'needed'), Buffer.alloc(500_000));
+      rmSync(filler);
+      await eventually('the ballast again', () => size() === 1024 ** 2);
+    } finally {
+      stopping.abort();
+      await running;
+      await run('umount', ['-l', mount]);
+      rmSync(mount, { recursive: true });
+    }
   });
 });

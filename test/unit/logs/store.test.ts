@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -88,6 +88,24 @@ test('drops what is too old', () => {
   commit([block('a', 1, ['old'], 'web.1', dayUs), block('a', 2, ['new'], 'web.1', 9 * dayUs)]);
   store.dropOld(10 * dayUs);
   expect(texts(store.readLast({ appId: 'a', lines: 9, filter: {} }).runs)).toEqual(['new']);
+});
+
+test('gives the space of a destroyed app back to the disk, a part with each commit', () => {
+  store.close();
+  store = open(200_000_000);
+  const lines = Array.from({ length: 1000 }, (_, index) => `${index}`.padEnd(1000, 'x'));
+  for (let round = 0; round < 40; round += 1) commit([block('big', 1 + round * 1000, lines)], 50_000);
+  commit([block('small', 90_000, ['kept'])], 90_001);
+  const size = () => statSync(join(directory, 'logs.sqlite')).size;
+  store.close();
+  expect(size()).toBeGreaterThan(40_000_000);
+  store = open(200_000_000);
+  store.forgetApp('big');
+  for (let seq = 90_001; seq < 90_030; seq += 1) commit([block('small', seq, ['kept'])], seq + 1);
+  expect(texts(store.readLast({ appId: 'small', lines: 99, filter: {} }).runs)).toHaveLength(30);
+  store.close();
+  expect(size()).toBeLessThan(10_000_000);
+  store = open();
 });
 
 test('a search for rare lines goes on page by page', () => {
