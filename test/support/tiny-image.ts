@@ -11,6 +11,9 @@ export async function importTinyImage(options: {
   name: string;
   files?: Readonly<Record<string, { text: string; mode?: number }>>;
   directories?: readonly string[];
+  command?: readonly string[];
+  /** Of the engine that gets it. */
+  socketPath?: string;
 }): Promise<string> {
   const tar = pack();
   const busybox = await readFile('/bin/busybox');
@@ -24,12 +27,16 @@ export async function importTinyImage(options: {
     tar.entry({ name, mode: file.mode ?? 0o644 }, file.text);
   }
   tar.finalize();
-  const docker = new Docker({ socketPath: '/var/run/docker.sock' });
+  const docker = new Docker({ socketPath: options.socketPath ?? '/var/run/docker.sock' });
   const tag = `paas-${options.instance}/${options.name}`;
   const done = await docker.importImage(tar.pipe(new PassThrough()), {
     repo: tag,
     tag: 'test',
-    changes: [`LABEL paas.instance=${options.instance}`, 'ENV PATH=/bin'],
+    changes: [
+      `LABEL paas.instance=${options.instance}`,
+      'ENV PATH=/bin',
+      ...(options.command === undefined ? [] : [`CMD ${JSON.stringify(options.command)}`]),
+    ],
   });
   for await (const _ of done) {
     // Its end is what counts.
