@@ -27,11 +27,12 @@ interface StartupOptions {
   readonly onFailure: (failure: FailedCheck) => void;
 }
 
-// A port often at first, when most apps come up; then at ease. What costs the app something, less often.
-const FIRST_PORT_MS = 10;
-const PORT_MS = 50;
-const FIRST_MS = 3000;
+// A port is asked after a twentieth of the time that the boot took so far: dynos that boot slowly, because many boot at
+// once, are not slowed down by the questions. What costs the app something is asked less often.
+const PORT_MS = { least: 10, most: 100, share: 0.05 };
+const FIRST_HTTP_MS = 50;
 const HTTP_MS = 250;
+const FIRST_MS = 3000;
 const COMMAND_MS = 1000;
 
 /** The time that a dyno gets: the boot timeout, or more where its checks ask for more. */
@@ -98,6 +99,6 @@ function failureOf(check: Check, result: ProbeResult): FailedCheck {
 
 function pauseOf({ probe: { kind } }: Check, elapsedMs: number): number {
   if (kind === 'command') return COMMAND_MS;
-  if (kind === 'http') return elapsedMs < FIRST_MS ? PORT_MS : HTTP_MS;
-  return elapsedMs < FIRST_MS ? FIRST_PORT_MS : PORT_MS;
+  if (kind === 'http') return elapsedMs < FIRST_MS ? FIRST_HTTP_MS : HTTP_MS;
+  return Math.min(PORT_MS.most, Math.max(PORT_MS.least, elapsedMs * PORT_MS.share));
 }
