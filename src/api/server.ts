@@ -35,6 +35,7 @@ import { addCollaboratorRoutes } from './collaborators.js';
 import { addConfigVarRoutes } from './config-vars.js';
 import { addDashboard } from './dashboard.js';
 import { addDomainRoutes } from './domains.js';
+import { addDynoSettingsRoutes, type DynoDefaults } from './dyno-settings.js';
 import { addDynoRoutes, type DynoList } from './dynos.js';
 import { replyError } from './error-reply.js';
 import { addFormationRoutes } from './formation.js';
@@ -75,6 +76,7 @@ export interface ServerSettings {
   /** The built dashboard; undefined for none. */
   readonly dashboardDirectory: string | undefined;
   readonly version: string;
+  readonly dynoDefaults: DynoDefaults;
 }
 
 /** The server, ready to listen (or to `inject`). `forceCloseConnections`: closing it ends streams, pushes and runs. */
@@ -162,6 +164,7 @@ function addApi(api: ApiServer, deps: ServerDeps): void {
   addReleaseRoutes(api, { db, logAction, outputLinks, upkeep });
   addFormationRoutes(api, { db, logAction });
   addDynoRoutes(api, { db, dynos, oneOffs, attachments, logAction });
+  addDynoSettingsRoutes(api, { db, logAction, defaults: settings.dynoDefaults });
   addLogSessionRoutes(api, { db, urls, tickets, logs });
   addBuildRoutes(api, { db, deploys, outputLinks, tickets, uploads, log, upkeep });
   addSourceRoutes(api, { db, urls, tickets, uploads });

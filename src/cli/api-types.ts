@@ -40,6 +40,14 @@ export interface ApiDyno {
   release: { version: number };
 }
 
+export interface ApiDynoSettings {
+  /** Seconds, as all times here; 0: off. */
+  rollback_window: number;
+  drain_timeout: number;
+  stop_grace: number;
+  cycling: boolean;
+}
+
 export interface ApiFormation {
   type: string;
   quantity: number;

@@ -55,6 +55,7 @@ export interface DaemonOptions {
 
 const API_ADDRESS = '127.0.0.1';
 const MAX_CONNECTIONS = 10_000;
+const CYCLE_MS = 24 * 3_600_000;
 const MEMORY_SAMPLE_MS = 20_000;
 const TRAFFIC_SAMPLE_MS = 5000;
 
@@ -212,6 +213,7 @@ function wireDynos(
       bootTimeoutMs: config.bootTimeoutMs,
       coolOffMs: config.crashCoolOffMs,
       stopGraceMs: config.stopGraceMs,
+      cycleMs: CYCLE_MS,
       memorySampleMs: MEMORY_SAMPLE_MS,
       rollbackWindowMs: config.rollbackWindowMs,
       trafficSampleMs: TRAFFIC_SAMPLE_MS,
@@ -241,6 +243,7 @@ async function wireServer(
       maxSourceBytes: config.maxSourceBytes,
       dashboardDirectory: config.webUiDir,
       version: VERSION,
+      dynoDefaults: { rollbackWindowMs: config.rollbackWindowMs, stopGraceMs: config.stopGraceMs },
     },
   });
 }

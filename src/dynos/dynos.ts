@@ -74,6 +74,8 @@ export interface DynoSettings {
   readonly coolOffMs: number;
   /** Time between SIGTERM and SIGKILL, where the app has none of its own. */
   readonly stopGraceMs: number;
+  /** Age at which the dynos of an app that cycles are replaced. */
+  readonly cycleMs: number;
   /** How often the memory of dynos is looked at. */
   readonly memorySampleMs: number;
   /** How long a release is watched after it went live, where the app says nothing; 0: not at all. */

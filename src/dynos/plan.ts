@@ -8,8 +8,8 @@ import type { DynoContainer, Verdict } from './dyno.js';
 
 /** One thing to do; all actions of a plan can be carried out at the same time. */
 export type Action =
-  /** Start a new container for this slot of the formation. */
-  | { readonly kind: 'start'; readonly slot: Slot }
+  /** Start a new container for this slot of the formation; `isCycling`: for one that is as it should be, but old. */
+  | { readonly kind: 'start'; readonly slot: Slot; readonly isCycling: boolean }
   /** Take requests away from a container, stop and remove it. */
   | { readonly kind: 'stop'; readonly container: DynoContainer; readonly why: StopReason }
   /** End a container that must not go on, and count that as a crash. */
@@ -22,7 +22,7 @@ export type Action =
   /** A container ended by itself: say so, count it, remove it. */
   | { readonly kind: 'bury'; readonly container: DynoContainer; readonly isCurrent: boolean };
 
-export type StopReason = 'replaced' | 'scaled-down' | 'stopped-by-user' | 'surplus' | 'idle';
+export type StopReason = 'replaced' | 'scaled-down' | 'stopped-by-user' | 'surplus' | 'idle' | 'cycled';
 
 export interface Slot {
   readonly appId: AppId;
@@ -47,7 +47,12 @@ export interface AppState {
   readonly starting: ReadonlySet<string>;
   readonly nowMs: number;
   readonly coolOffMs: number;
+  /** Age at which dynos are replaced; undefined: none. */
+  readonly cycleMs?: number | undefined;
 }
+
+// Heroku: every 24 hours, and up to 216 minutes more.
+const CYCLE_SPREAD = 0.15;
 
 /** The plan, and when to look again although nothing happens (epoch ms; undefined: no need). */
 export interface Plan {
@@ -114,12 +119,13 @@ interface SlotPlan {
 function planSlot(plan: SlotPlan): void {
   const { slot, here, state } = plan;
   const active = here.filter(isActive);
-  const right = active.filter((container) => fits(container, slot, state));
+  const right = active.filter((container) => fits(container, slot, state) && !isOld(container, state));
   const best = right.find((container) => container.phase === 'up') ?? right[0];
   stopOthers(plan, active, best);
   if (best === undefined && mayStart(plan)) {
     const readyAt = nextTry(slot, state);
-    if (readyAt <= state.nowMs) plan.actions.push({ kind: 'start', slot });
+    if (readyAt <= state.nowMs)
+      plan.actions.push({ kind: 'start', slot, isCycling: active.some((each) => fits(each, slot, state)) });
     else plan.waits.push(readyAt);
   }
 }
@@ -130,10 +136,11 @@ function stopOthers(plan: SlotPlan, active: readonly DynoContainer[], best: Dyno
   const mayStopWrong = isRoutedType ? best?.phase === 'up' : plan.mayReplaceOthers || best !== undefined;
   for (const container of active) {
     if (container === best) continue;
-    const isRight = fits(container, plan.slot, plan.state);
-    if (isRight || mayStopWrong) {
-      plan.actions.push({ kind: 'stop', container, why: isRight ? 'surplus' : 'replaced' });
-    }
+    const fitsSlot = fits(container, plan.slot, plan.state);
+    const isRight = fitsSlot && !isOld(container, plan.state);
+    if (!isRight && !mayStopWrong) continue;
+    const why = isRight ? 'surplus' : fitsSlot ? 'cycled' : 'replaced';
+    plan.actions.push({ kind: 'stop', container, why });
   }
 }
 
@@ -178,6 +185,18 @@ function fits(container: DynoContainer, slot: Slot, state: AppState): boolean {
     container.memoryBytes === slot.memoryBytes &&
     container.startedFor >= (wishFor(state, slot)?.restartAt ?? 0)
   );
+}
+
+/** Whether it is to be replaced for its age alone. */
+function isOld(container: DynoContainer, state: AppState): boolean {
+  if (state.cycleMs === undefined || container.phase === 'starting') return false;
+  const age = state.nowMs - container.startedFor;
+  return age >= state.cycleMs * (1 + CYCLE_SPREAD * fractionOf(container.containerId));
+}
+
+/** From 0 to 1, always the same for a container: its dynos do not all go at once. */
+function fractionOf(containerId: string): number {
+  return Number.parseInt(containerId.slice(0, 8), 16) / 2 ** 32 || 0;
 }
 
 function nextTry(slot: Slot, state: AppState): number {

@@ -29,7 +29,7 @@ import type { ReleaseWatcher } from './release-watch.js';
 import { routeApp, WEB_PORT } from './routing.js';
 import { createSemaphore, type Semaphore } from './semaphore.js';
 import { type StartDynoDeps, startDyno } from './start-dyno.js';
-import { buryDyno, endCondemned, stopDyno } from './stop-dyno.js';
+import { buryDyno, endCondemned, stopDyno, tellCycling } from './stop-dyno.js';
 import type { Wakeup } from './wakeup.js';
 
 export interface ReconcileDeps {
@@ -50,6 +50,8 @@ export interface ReconcileDeps {
     readonly coolOffMs: number;
     /** Time between SIGTERM and SIGKILL, where the app has none of its own. */
     readonly stopGraceMs: number;
+    /** Age at which the dynos of an app that cycles are replaced. */
+    readonly cycleMs: number;
   };
 }
 
@@ -205,6 +207,7 @@ class Loop implements Reconciler {
       starting: lives.starting,
       nowMs: db.now(),
       coolOffMs: settings.coolOffMs,
+      cycleMs: getDynoSettings(db, app.id).cycling ? settings.cycleMs : undefined,
     };
   }
 
@@ -226,7 +229,7 @@ class Loop implements Reconciler {
   #begin(action: Action, signal: AbortSignal): void {
     switch (action.kind) {
       case 'start':
-        this.#start(action.slot, signal);
+        this.#start(action, signal);
         break;
       case 'stop':
         this.#stop(action.container, action.why, signal);
@@ -242,7 +245,8 @@ class Loop implements Reconciler {
     }
   }
 
-  #start(slot: Slot, signal: AbortSignal): void {
+  #start({ slot, isCycling }: { slot: Slot; isCycling: boolean }, signal: AbortSignal): void {
+    if (isCycling) tellCycling(this.#deps.start.dynoLog, slot);
     this.#deps.lives.beginStart(slotKey(slot));
     const start = () => startDyno(this.#deps.start, slot, { usedAddresses: this.#usedAddresses, signal });
     this.#inBackground('start', this.#starts.run(start));

@@ -9,6 +9,7 @@ import type { Router } from '../router/router.js';
 import { type CrashDeps, tellCrash } from './crash.js';
 import { PROVEN_AFTER_MS } from './crash-backoff.js';
 import { type DynoContainer, dynoName, serverName, type Verdict } from './dyno.js';
+import type { DynoLog } from './dyno-log.js';
 import { insist } from './insist.js';
 import type { Lives } from './lives.js';
 import { describeMemoryEnd, memoryCause, type OutOfMemory } from './out-of-memory.js';
@@ -36,6 +37,8 @@ export async function stopDyno(
 ): Promise<void> {
   const name = dynoName(container);
   deps.onStep?.('old-draining');
+  // A web dyno's successor has said it, and is up.
+  if (options.why === 'cycled' && container.type !== 'web') tellCycling(deps.dynoLog, container);
   if (options.why === 'idle') deps.dynoLog.platform(container.appId, name, 'Idling');
   if (container.type === 'web' && options.wasUp) await drain(deps, container, options.signal);
   deps.onStep?.('old-drained');
@@ -65,6 +68,12 @@ export async function stopDyno(
   await insist(() => deps.engine.removeContainer(container.containerId), options.signal);
   deps.onStep?.('old-removed');
   deps.lives.forget(container.containerId);
+}
+
+/** Says that a dyno is replaced for its age. */
+export function tellCycling(dynoLog: DynoLog, place: { appId: AppId; type: string; number: number }): void {
+  dynoLog.platform(place.appId, dynoName(place), 'Cycling');
+  dynoLog.platform(place.appId, dynoName(place), 'State changed from up to starting');
 }
 
 /**

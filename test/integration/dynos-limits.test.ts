@@ -6,6 +6,7 @@ import { scale } from '../../src/platform/formation.js';
 import { listIncidents } from '../../src/platform/incidents.js';
 import { eventually, type House, openHouse } from '../support/house.js';
 
+const WEB = `exec python3 -m http.server --bind 0.0.0.0 $PORT`;
 const HOG = `python3 -c 'print(\\"eating\\", flush=True); x = bytearray(300 * 1024 * 1024)'`;
 
 // Grows until its container holds 97 % of what it may, then stays.
@@ -29,7 +30,7 @@ time.sleep(1000)
 describe('the limits of dynos', () => {
   let house: House;
   beforeAll(async () => {
-    house = await openHouse({ coolOffMs: 600_000, memorySampleMs: 300 });
+    house = await openHouse({ coolOffMs: 600_000, memorySampleMs: 300, cycleMs: 2000 });
   });
   afterAll(async () => {
     await house[Symbol.asyncDispose]();
@@ -101,6 +102,29 @@ describe('the limits of dynos', () => {
     expect(log).toContain(
       'Error R12 (Exit timeout) -> At least one process failed to exit within 1 seconds of SIGTERM',
     );
+  });
+
+  it('replaces old dynos of an app that cycles, web start-first, and loses no request', async () => {
+    const app = house.createApp('cycling');
+    await house.settle(await house.deploy(app, { web: WEB, worker: 'exec sleep 1000' }));
+    scale(house.db, { app, updates: [{ type: 'worker', quantity: 1 }] });
+    const containers = async () => (await house.dynos.list(app)).map(({ containerId }) => containerId ?? '');
+    const before = await eventually('both up', async () => {
+      const dynos = await house.dynos.list(app);
+      return dynos.length === 2 && dynos.every(({ state }) => state === 'up') && containers();
+    });
+    changeDynoSettings(house.db, { app, cycling: true });
+    const statuses = new Set<number>();
+    await eventually('two others', async () => {
+      statuses.add((await house.request(app)).status);
+      const now = await containers();
+      return now.every((id) => id !== '' && !before.includes(id));
+    });
+    changeDynoSettings(house.db, { app, cycling: false });
+    expect([...statuses]).toEqual([200]);
+    const log = await logWith(app, 'heroku[worker.1]: Cycling', 'heroku[web.1]: Cycling');
+    expect(log).toContain('heroku[web.1]: State changed from up to starting');
+    expect(listIncidents(house.db, app.id)).toEqual([]);
   });
 
   it('gives CPU by size', async () => {

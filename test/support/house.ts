@@ -80,6 +80,7 @@ export async function openHouse(
     stopGraceMs?: number;
     memorySampleMs?: number;
     rollbackWindowMs?: number;
+    cycleMs?: number;
   } = {},
 ): Promise<House> {
   const dataDir = mkdtempSync(join(tmpdir(), 'paas-house-'));
@@ -151,6 +152,7 @@ export async function openHouse(
         bootTimeoutMs: options.bootTimeoutMs ?? 60_000,
         coolOffMs: options.coolOffMs ?? 1_200_000,
         stopGraceMs: options.stopGraceMs ?? 30_000,
+        cycleMs: options.cycleMs ?? 86_400_000,
         rollbackWindowMs: options.rollbackWindowMs ?? 0,
         trafficSampleMs: 300,
         memorySampleMs: options.memorySampleMs ?? 20_000,

@@ -271,3 +271,50 @@ describe('planApp', () => {
     expect(planApp(state({ web: 1 })).nextLookAt).toBeUndefined();
   });
 });
+
+describe('dynos that are old', () => {
+  const cycling = (more: Partial<AppState> = {}) => state({}, { nowMs: 100_000, cycleMs: 50_000, ...more });
+  const old = (name: string, phase: Phase = 'up') =>
+    container(name, 2, phase, { containerId: '00000000abc', startedFor: 40_000 });
+  const plan = (
+    quantities: Record<string, number>,
+    containers: DynoContainer[],
+    more: Partial<AppState> = {},
+  ) => planApp({ ...cycling(more), formation: state(quantities).formation, containers }).actions.map(tell);
+
+  it.each<[string, string[], Record<string, number>, DynoContainer[], Partial<AppState>]>([
+    ['stay without cycling', [], { web: 1 }, [old('web.1')], { cycleMs: undefined }],
+    ['stay while young', [], { web: 1 }, [container('web.1', 2, 'up', { startedFor: 60_000 })], {}],
+    ['web: the next one starts first', ['start web.1 v2'], { web: 1 }, [old('web.1')], {}],
+    [
+      'web: waits for it',
+      [],
+      { web: 1 },
+      [old('web.1'), container('web.1', 2, 'starting', { startedFor: 99_000 })],
+      {},
+    ],
+    [
+      'web: the old one goes when the next is up',
+      ['stop web.1 v2 cycled'],
+      { web: 1 },
+      [old('web.1'), container('web.1', 2, 'up', { startedFor: 99_000 })],
+      {},
+    ],
+    [
+      'other types: the old one goes first',
+      ['stop worker.1 v2 cycled'],
+      { worker: 1 },
+      [old('worker.1')],
+      {},
+    ],
+  ])('%s', (_, actions, quantities, containers, more) => {
+    expect(plan(quantities, containers, more)).toEqual(actions);
+  });
+
+  it('do not all go at once', () => {
+    const late = container('web.2', 2, 'up', { containerId: 'ffffffff0', startedFor: 48_000 });
+    const early = container('web.1', 2, 'up', { containerId: '00000000f', startedFor: 48_000 });
+    expect(plan({ web: 2 }, [early, late])).toEqual(['start web.1 v2']);
+    expect(plan({ web: 2 }, [early, late], { nowMs: 106_000 })).toEqual(['start web.1 v2', 'start web.2 v2']);
+  });
+});
