@@ -5,6 +5,7 @@ import {
   formatDate,
   formatFields,
   formatTable,
+  formatUntil,
   shellQuote,
 } from '../../../src/cli/format.js';
 import { printable } from '../../../src/cli/printable.js';
@@ -82,4 +83,16 @@ it.each([
   ['frobnicate', undefined],
 ])('suggests for %s: %s', (typed, expected) => {
   expect(suggest(typed, ['ps', 'ps:scale', 'logs', 'config'])).toBe(expected);
+});
+
+describe('the time until something', () => {
+  const now = new Date('2026-01-31T12:00:00Z');
+  it.each([
+    [-5, '0s'],
+    [40, '40s'],
+    [1200, '20m'],
+    [19_200, '5h'],
+  ])('%i seconds', (seconds, text) => {
+    expect(formatUntil(new Date(now.getTime() + seconds * 1000), now)).toBe(text);
+  });
 });
