@@ -101,9 +101,9 @@ export function isLive(state: AppState): boolean {
   return slots.length > 0 && slots.every((slot) => up.some((container) => fits(container, slot, state)));
 }
 
-/** Names a slot at one release: what is being started. */
-export function slotKey(slot: Slot): string {
-  return `${placeKey(slot)}@${slot.releaseVersion}`;
+/** Names an app's slot at one release: what is being started. */
+export function slotKey(slot: Pick<Slot, 'appId' | 'type' | 'number' | 'releaseVersion'>): string {
+  return `${slot.appId}/${placeKey(slot)}@${slot.releaseVersion}`;
 }
 
 interface SlotPlan {

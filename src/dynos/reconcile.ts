@@ -82,7 +82,6 @@ class Loop implements Reconciler {
   #byApp = new Map<AppId, DynoContainer[]>();
   #usedAddresses = new Set<string>();
   #waiters: (() => void)[] = [];
-  #isFirstPass = true;
   passMs: number | undefined;
 
   constructor(deps: ReconcileDeps) {
@@ -137,7 +136,6 @@ class Loop implements Reconciler {
     const endList = lives.beginPass();
     const containers = await engine.listContainers();
     await Promise.all(containers.map((container) => this.#adopt(container, signal)));
-    this.#isFirstPass = false;
     endList(new Set(containers.map((container) => container.id)));
     this.#group(containers);
 
@@ -165,9 +163,14 @@ class Loop implements Reconciler {
   async #adopt(container: Container, signal: AbortSignal): Promise<void> {
     const { lives, engine, db } = this.#deps;
     const dyno = readDynoContainer(container, 'starting');
-    if (dyno === undefined || lives.get(container.id) !== undefined || lives.isGone(container.id)) return;
-    // Created and not started: an earlier daemon ended between the two steps. Later it is our own that begins.
-    if (container.state === 'created' && this.#isFirstPass) await engine.removeContainer(container.id);
+    if (dyno === undefined || lives.isGone(container.id)) return;
+    if (container.state === 'created' && !lives.starting.has(slotKey(dyno))) {
+      // Whoever made it will not start it: an earlier daemon, or one of ours that lost the engine's answer.
+      await engine.removeContainer(container.id);
+      lives.forget(container.id);
+      return;
+    }
+    if (lives.get(container.id) !== undefined) return;
     if (container.state !== 'running' && container.state !== 'paused') return;
     const app = getApp(db, dyno.appId);
     // Its checks passed when it came up; a slow answer now is no reason to take requests from it.

@@ -105,8 +105,10 @@ async function giveUp(
   deps.log.warn({ err: failure.error, dyno: dynoName(slot), app: slot.appId }, 'a dyno could not be started');
   if (failure.containerId !== undefined) {
     deps.lives.enter(failure.containerId, 'stopping');
-    await deps.engine.removeContainer(failure.containerId);
-    deps.lives.forget(failure.containerId);
+    // When the engine refuses this too, the loop finds the container and removes it.
+    await deps.engine
+      .removeContainer(failure.containerId)
+      .finally(() => deps.lives.forget(failure.containerId ?? ''));
   }
   // An engine that is away is no fault of the app: the loop tries again at its next pass.
   if (failure.error instanceof PaasError && failure.error.status === 503) return;

@@ -92,7 +92,7 @@ async function deploy(world: World, app: AppModel): Promise<string> {
       return 'lost';
     }
     const found = build?.body as BuildAnswer | undefined;
-    if (build?.status === 200 && found?.status !== 'pending') {
+    if (build?.status === 200 && found?.status !== 'pending' && found?.status !== 'queued') {
       if (found?.release) app.releases.set(found.release.version, found.release.id);
       return `${image} ${found?.status} v${found?.release?.version ?? '-'}`;
     }

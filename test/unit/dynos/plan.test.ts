@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DynoContainer, Phase } from '../../../src/dynos/dyno.js';
 import { type Action, type AppState, planApp, slotKey } from '../../../src/dynos/plan.js';
-import type { AppId } from '../../../src/ids.js';
+import { type AppId, newId } from '../../../src/ids.js';
 
 const appId = 'a' as unknown as AppId;
 const MB = 1024 * 1024;
@@ -104,10 +104,20 @@ describe('planApp', () => {
       state(
         { web: 1 },
         {
-          starting: new Set([slotKey({ appId, type: 'web', number: 1, releaseVersion: 2, memoryBytes: 1 })]),
+          starting: new Set([slotKey({ appId, type: 'web', number: 1, releaseVersion: 2 })]),
         },
       ),
       [],
+    ],
+    [
+      'starts what only another app is starting',
+      state(
+        { web: 1 },
+        {
+          starting: new Set([slotKey({ appId: newId<AppId>(), type: 'web', number: 1, releaseVersion: 2 })]),
+        },
+      ),
+      ['start web.1 v2'],
     ],
     [
       'starts the new web dyno beside the old one',
