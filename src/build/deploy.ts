@@ -107,7 +107,7 @@ export class Deploy implements RunningDeploy {
       return await this.#fail(error, output);
     } finally {
       await Promise.all(this.#removals);
-      await this.#discardSource();
+      if (!this.#isInterrupted || this.#release !== undefined) await this.#discardArchive();
       await output?.end().catch((error: unknown) => log.error({ err: error }, 'build output not closed'));
     }
   }
@@ -127,9 +127,11 @@ export class Deploy implements RunningDeploy {
     try {
       const release = await this.#build(output);
       turn.releaseSlot();
-      // While a release command runs the branch has not moved: the next push could not be judged.
-      if (release.status !== 'pending') turn.release();
-      return await this.#bringLive(release, output);
+      // Before the branch has moved, the next push could not be judged.
+      if (this.#task.source.kind !== 'git') turn.release();
+      const outcome = await this.#bringLive(release, output);
+      await this.#settleBranch({ moves: outcome.kind === 'released' });
+      return outcome;
     } finally {
       turn.release();
     }
@@ -164,8 +166,6 @@ export class Deploy implements RunningDeploy {
       onStep?.('image-committed');
       this.#end.signal.throwIfAborted();
       this.#release = this.#recordRelease(app, built);
-      if (source.kind === 'git') await branches.settle(source);
-      if (source.kind === 'git') onStep?.('branch-moved');
       return this.#release;
     } finally {
       clearTimeout(timer);
@@ -205,11 +205,17 @@ export class Deploy implements RunningDeploy {
     this.#removals.push(removal);
   }
 
-  async #discardSource(): Promise<void> {
+  async #settleBranch(outcome: { moves: boolean }): Promise<void> {
+    const { branches, onStep } = this.#options;
     const { source } = this.#task;
-    const isOver = this.#release !== undefined || !this.#isInterrupted;
-    if (source.kind === 'git') await this.#options.branches.settle(source);
-    if (source.kind !== 'archive' || !isOver) return;
+    if (source.kind !== 'git') return;
+    await branches.settle(source, outcome);
+    if (outcome.moves) onStep?.('branch-moved');
+  }
+
+  async #discardArchive(): Promise<void> {
+    const { source } = this.#task;
+    if (source.kind !== 'archive') return;
     await rm(source.path, { force: true }).catch((error: unknown) => {
       this.#options.log.warn({ err: error, build: this.buildId }, 'the source of a build was not removed');
     });
@@ -251,6 +257,8 @@ export class Deploy implements RunningDeploy {
     if (!(error instanceof PaasError))
       log.error({ err: error, build: this.buildId }, 'build failed unexpectedly');
     await output?.write(failureText(cause)).catch(() => undefined);
+    // A release that is made already goes live by itself.
+    await this.#settleBranch({ moves: this.#release !== undefined });
     this.#recordFailure(isCanceled ? 'canceled' : 'failed', message);
     return { kind: isCanceled ? 'canceled' : 'failed', message };
   }

@@ -33,8 +33,11 @@ export type GitSource = Extract<Source, { kind: 'git' }>;
 export interface Branches {
   /** In the build's turn: throws `conflict` when the branch no longer leads to the commit. */
   check(source: GitSource): Promise<void>;
-  /** Moves the branch when the release is there, and forgets what was kept for a build that is over. Never rejects. */
-  settle(source: GitSource): Promise<void>;
+  /**
+   * The deploy is over: the branch moves to the commit, or not, and what was kept for the build goes. Never rejects:
+   * what does not succeed is done at the next start.
+   */
+  settle(source: GitSource, outcome: { moves: boolean }): Promise<void>;
 }
 
 /** The source as the queue keeps it, so that another daemon can build it. */

@@ -185,7 +185,7 @@ async function startDeploy(
     branch,
   };
   if (await isShallow(deps.place, { repository, commit: update.newId, objectEnv: objects })) {
-    push.settle = held.leaveToGit(repository, id);
+    push.settle = held.leaveToGit(source);
   }
   try {
     await held.checkNow(source);

@@ -29,6 +29,11 @@ export function repositoryPath(place: GitPlace, appId: AppId): string {
   return join(place.repositories, `${appId}.git`);
 }
 
+/** Where a repository has the objects of pushes whose builds are not over, each in a folder named by the build. */
+export function heldDirectory(repository: string): string {
+  return join(repository, 'held');
+}
+
 /** Makes the app's repository if it is absent; safe to call at the same time. */
 export async function ensureRepository(place: GitPlace, appId: AppId): Promise<string> {
   const path = repositoryPath(place, appId);

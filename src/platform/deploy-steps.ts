@@ -16,8 +16,6 @@ export type DeployStep =
   | 'image-committed'
   /** The release is recorded, and with it that the build has succeeded. */
   | 'release-written'
-  /** The branch names the commit, unless a release command is to run first. */
-  | 'branch-moved'
   /** The container of the release command is made, and does not run. */
   | 'release-phase-created'
   /** The release command runs. */
@@ -46,6 +44,8 @@ export type DeployStep =
   | 'old-removed'
   /** The new release is live, or has failed to be; the pusher has not been told. */
   | 'rollout-ended'
+  /** The branch names the commit. */
+  | 'branch-moved'
   /** The hook is about to be told to let the branch move. */
   | 'push-accepted'
   /** What the push left is tidied up; the pusher has the answer. */

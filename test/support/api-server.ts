@@ -106,6 +106,7 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
     async [Symbol.asyncDispose]() {
       await deploys.stop();
       await pushes.stop();
+      server.server.closeAllConnections();
       await server.close();
       db.close();
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 });

@@ -31,9 +31,10 @@ function flush() {
     process.stdout.write(packet('version=1') + FLUSH);
     return;
   }
-  const reports = commands.map(([, newId, ref]) => {
+  const reports = commands.map(([oldId, , ref]) => {
     const { stdout } = spawnSync('git', ['rev-parse', '--verify', '--quiet', ref]);
-    const hasMoved = String(stdout).trim() === newId;
+    // It may have moved on already, with the next push.
+    const hasMoved = (String(stdout).trim() || '0'.repeat(oldId.length)) !== oldId;
     return packet(`ok ${ref}`) + (hasMoved ? '' : packet('option fall-through'));
   });
   process.stdout.write(reports.join('') + FLUSH);
