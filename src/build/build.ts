@@ -158,7 +158,8 @@ async function* takeImage(request: BuildRequest, reference: string): AsyncGenera
     });
   }
   yield `-----> Using image ${reference}\n`;
-  for (const steps = engine.pullImage(reference, { signal }); ; ) {
+  const tag = imageTag({ instance: settings.instance, appId: app.id, buildId });
+  for (const steps = engine.pullImage(reference, { tag, signal }); ; ) {
     const step = await steps.next();
     if (!step.done) {
       yield `       ${step.value}`;
@@ -170,7 +171,6 @@ async function* takeImage(request: BuildRequest, reference: string): AsyncGenera
       procfile: undefined,
       defaults: {},
     });
-    await engine.tagImage(image, imageTag({ instance: settings.instance, appId: app.id, buildId }));
     yield `       Digest: ${image}\n${output}`;
     return { image, processTypes, buildpacks: [] };
   }

@@ -31,15 +31,12 @@ export function createImageCalls({ docker, instance }: { docker: Docker; instanc
     },
     buildImage: (context, options) =>
       buildImage(docker, context, { ...options, labels: { ...options.labels, ...own } }),
-    pullImage: (reference, { signal }) => pullImage(docker, reference, signal),
+    pullImage: (reference, options) => pullImage(docker, reference, options),
     async inspectImage(reference) {
       const found = await orThrow(docker.getImage(reference).inspect(), `image ${quoteValue(reference)}`);
       return toDetails(found);
     },
-    async tagImage(id, name) {
-      const { repository, tag } = splitTag(name);
-      await orThrow(docker.getImage(id).tag({ repo: repository, tag }), `image ${quoteValue(id)}`);
-    },
+    tagImage: (id, name) => tagImage(docker, id, name),
     removeImage: (reference) => removeImage(docker, instance, reference),
     listImages: () => listImages(docker, instance),
   };
@@ -106,7 +103,7 @@ function buildFailure(text: string): PaasError {
 async function* pullImage(
   docker: Docker,
   reference: string,
-  signal: AbortSignal,
+  { tag: ownTag, signal }: { tag: string; signal: AbortSignal },
 ): AsyncGenerator<string, string> {
   const local = await docker
     .getImage(reference)
@@ -115,7 +112,10 @@ async function* pullImage(
       if (hasStatus(error, 404)) return undefined;
       throw engineError(error, `image ${quoteValue(reference)}`);
     });
-  if (local !== undefined) return local.Id;
+  if (local !== undefined) {
+    await tagImage(docker, local.Id, ownTag);
+    return local.Id;
+  }
   const { repository, tag } = splitTag(reference);
   const pull = dialStream(docker, {
     method: 'POST',
@@ -133,8 +133,16 @@ async function* pullImage(
     const text = progressText(message);
     if (text !== undefined) yield text;
   }
-  const pulled = await orThrow(docker.getImage(reference).inspect(), `image ${quoteValue(reference)}`);
+  const image = docker.getImage(reference);
+  const pulled = await orThrow(image.inspect(), `image ${quoteValue(reference)}`);
+  await tagImage(docker, pulled.Id, ownTag);
+  await orThrow(image.remove({ noprune: true }), `image ${quoteValue(reference)}`);
   return pulled.Id;
+}
+
+async function tagImage(docker: Docker, id: string, name: string): Promise<void> {
+  const { repository, tag } = splitTag(name);
+  await orThrow(docker.getImage(id).tag({ repo: repository, tag }), `image ${quoteValue(id)}`);
 }
 
 function pullFailure(reference: string): PaasError {

@@ -120,8 +120,11 @@ export interface Engine {
   ): Promise<string>;
   /** Builds a Dockerfile with BuildKit; yields its output text, returns the image's digest. */
   buildImage(context: Readable, options: DockerfileBuild): AsyncGenerator<string, string>;
-  /** Pulls when the engine does not have it; yields progress text, returns the image's digest. */
-  pullImage(reference: string, options: { signal: AbortSignal }): AsyncGenerator<string, string>;
+  /**
+   * Pulls when the engine does not have it, and tags it `tag`; yields progress text, returns the image's digest. What was
+   * pulled loses the name it was pulled by: it goes when our tag goes.
+   */
+  pullImage(reference: string, options: { tag: string; signal: AbortSignal }): AsyncGenerator<string, string>;
   inspectImage(reference: string): Promise<ImageDetails>;
   tagImage(id: string, tag: string): Promise<void>;
   /** Removes a tag or image; fine when it is gone or in use. */

@@ -11,6 +11,7 @@ import { createDockerEngine } from '../../src/engine/docker.js';
 import type { ContainerEvent } from '../../src/engine/engine.js';
 import { readOpenFilesLimit } from '../../src/engine/open-files.js';
 import { importTinyImage } from '../support/tiny-image.js';
+import { startTinyRegistry } from '../support/tiny-registry.js';
 
 const instance = `test${randomBytes(6).toString('hex')}`;
 const engine = createDockerEngine({
@@ -359,9 +360,24 @@ describe('images', () => {
 
   it('that are not there or cannot be pulled are not found', async () => {
     await expect(engine.inspectImage('paas-test/none:1')).rejects.toMatchObject({ id: 'not_found' });
-    const pull = engine.pullImage('127.0.0.1:1/none:1', { signal: signal() });
+    const tag = `paas-${instance}/a1:pulled`;
+    const pull = engine.pullImage('127.0.0.1:1/none:1', { tag, signal: signal() });
     await expect(drain(pull)).rejects.toMatchObject({ id: 'not_found' });
-    expect((await drain(engine.pullImage(image, { signal: signal() }))).digest).toMatch(/^sha256:/);
+    const local = await drain(engine.pullImage(image, { tag, signal: signal() }));
+    expect(local.digest).toMatch(/^sha256:/);
+    await engine.removeImage(tag);
+    expect((await engine.inspectImage(image)).id).toBe(local.digest);
+  });
+
+  it('that were pulled have no other name than ours, and are gone with it', async () => {
+    await using registry = await startTinyRegistry(instance);
+    const { reference } = registry;
+    const tag = `paas-${instance}/a1:pulled`;
+    const { digest } = await drain(engine.pullImage(reference, { tag, signal: signal() }));
+    await expect(engine.inspectImage(reference)).rejects.toMatchObject({ id: 'not_found' });
+    expect((await engine.listImages()).find(({ id }) => id === digest)?.tags).toEqual([tag]);
+    await engine.removeImage(tag);
+    await expect(engine.inspectImage(digest)).rejects.toMatchObject({ id: 'not_found' });
   });
 });
 

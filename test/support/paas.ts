@@ -374,6 +374,11 @@ async function removeObjects(instance: string): Promise<void> {
     { list: ['network', 'ls', '-q', ...filter], remove: ['network', 'rm'] },
     { list: ['volume', 'ls', '-q', ...filter], remove: ['volume', 'rm', '--force'] },
     { list: ['image', 'ls', '-q', ...filter], remove: ['image', 'rm', '--force'] },
+    // Images that were deployed as they are carry our tag and no label.
+    {
+      list: ['image', 'ls', '-q', '--filter', `reference=paas-${instance}/*`],
+      remove: ['image', 'rm', '--force'],
+    },
   ];
   for (const { list, remove } of kinds) {
     let before = -1;
