@@ -31,6 +31,7 @@ import { refuseForeignOrigins, requireSignIn } from './auth.js';
 import { addAuthorizationRoutes } from './authorizations.js';
 import { addBuildpackRoutes } from './buildpack-installations.js';
 import { addBuildRoutes } from './builds.js';
+import { addCheckRoutes } from './checks.js';
 import { addCollaboratorRoutes } from './collaborators.js';
 import { addConfigVarRoutes } from './config-vars.js';
 import { addDashboard } from './dashboard.js';
@@ -163,6 +164,7 @@ function addApi(api: ApiServer, deps: ServerDeps): void {
   addConfigVarRoutes(api, { db, logAction });
   addReleaseRoutes(api, { db, logAction, outputLinks, upkeep });
   addFormationRoutes(api, { db, logAction });
+  addCheckRoutes(api, { db, logAction });
   addDynoRoutes(api, { db, dynos, oneOffs, attachments, logAction });
   addDynoSettingsRoutes(api, { db, logAction, defaults: settings.dynoDefaults });
   addLogSessionRoutes(api, { db, urls, tickets, logs });

@@ -87,3 +87,21 @@ export interface ApiAuthorization {
   access_token: { token: string } | null;
   user: { email: string };
 }
+
+export interface ApiCheck {
+  process_type: string;
+  phase: 'startup' | 'liveness';
+  source: string;
+  kind: 'port' | 'http' | 'command' | 'uptime' | 'off';
+  path: string | null;
+  status: string | null;
+  content: string | null;
+  port: number | null;
+  command: string | string[] | null;
+  uptime: number | null;
+  interval: number | null;
+  timeout: number | null;
+  attempts: number | null;
+  initial_delay: number | null;
+  warn: boolean;
+}

@@ -26,6 +26,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: unknown }>>> = 
   'builds:cancel': () => import('./commands/builds/cancel.js'),
   'builds:info': () => import('./commands/builds/info.js'),
   'builds:output': () => import('./commands/builds/output.js'),
+  checks: () => import('./commands/checks/index.js'),
+  'checks:set': () => import('./commands/checks/set.js'),
+  'checks:unset': () => import('./commands/checks/unset.js'),
   completion: async () => ({
     command: (await import('./commands/completion.js')).completionCommand(catalog),
   }),
