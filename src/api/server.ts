@@ -15,6 +15,7 @@ import { Type } from 'typebox';
 import type { Deploys } from '../build/deploys.js';
 import type { Database } from '../db/database.js';
 import type { OneOffs } from '../dynos/one-off.js';
+import type { Why } from '../dynos/why.js';
 import { PaasError } from '../errors.js';
 import type { Pushes } from '../git/pushes.js';
 import { addGitRoutes } from '../git/smart-http.js';
@@ -53,6 +54,7 @@ import { createSignInLimit } from './sign-in-limit.js';
 import { addSourceRoutes } from './sources.js';
 import { createTickets } from './ticket.js';
 import { createUploads } from './uploads.js';
+import { addWhyRoutes } from './why.js';
 
 /** What the server is made of. */
 export interface ServerDeps {
@@ -63,6 +65,7 @@ export interface ServerDeps {
   readonly deploys: Pick<Deploys, 'start' | 'find' | 'readOutput'>;
   readonly pushes: Pushes;
   readonly dynos: DynoList;
+  readonly why: Why;
   readonly oneOffs: Pick<OneOffs, 'create' | 'kill'>;
   readonly upkeep: ServerUpkeep;
   readonly settings: ServerSettings;
@@ -167,6 +170,7 @@ function addApi(api: ApiServer, deps: ServerDeps): void {
   addCheckRoutes(api, { db, logAction });
   addDynoRoutes(api, { db, dynos, oneOffs, attachments, logAction });
   addDynoSettingsRoutes(api, { db, logAction, defaults: settings.dynoDefaults });
+  addWhyRoutes(api, { db, why: deps.why, logs });
   addLogSessionRoutes(api, { db, urls, tickets, logs });
   addBuildRoutes(api, { db, deploys, outputLinks, tickets, uploads, log, upkeep });
   addSourceRoutes(api, { db, urls, tickets, uploads });

@@ -105,3 +105,30 @@ export interface ApiCheck {
   initial_delay: number | null;
   warn: boolean;
 }
+
+export interface ApiIncident {
+  kind: string;
+  dyno: string | null;
+  release: number | null;
+  message: string;
+  evidence: Record<string, string | number | boolean | string[]>;
+  created_at: string;
+}
+
+export interface ApiExplanation {
+  subject: string;
+  kind: string;
+  state: string;
+  cause: string;
+  evidence: ApiIncident['evidence'];
+  since: string | null;
+  next_try_at: string | null;
+  next_step: string | null;
+  last_incident: ApiIncident | null;
+}
+
+export interface ApiWhy {
+  explanations: ApiExplanation[];
+  incidents: ApiIncident[];
+  log_lines: string[];
+}

@@ -66,6 +66,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: unknown }>>> = 
   run: () => import('./commands/run/index.js'),
   'run:detached': () => import('./commands/run/detached.js'),
   version: () => import('./commands/version.js'),
+  why: () => import('./commands/why.js'),
 };
 
 const ALIASES: Readonly<Record<string, string>> = {

@@ -230,6 +230,7 @@ async function wireServer(
     ...others,
     dynos,
     oneOffs: dynos.oneOffs,
+    why: dynos.why,
     log: log.child({ part: 'api' }),
     urls: {
       platform: platformUrl(config),

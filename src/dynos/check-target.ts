@@ -2,7 +2,7 @@
 
 import type { Engine, ImageDetails } from '../engine/engine.js';
 import type { Evidence } from '../platform/incidents.js';
-import { redact } from '../platform/redact.js';
+import { redaction } from '../platform/redact.js';
 import { commandFor } from './environment.js';
 import { listeningSockets } from './listening.js';
 import type { ProbeTarget } from './probe.js';
@@ -44,10 +44,8 @@ export async function withListening(target: CheckTarget, evidence: Evidence): Pr
 
 /** Evidence that may be shown: without the values of config vars. */
 export function redactEvidence(evidence: Evidence, config: Readonly<Record<string, string>>): Evidence {
+  const redact = redaction(config);
   return Object.fromEntries(
-    Object.entries(evidence).map(([key, value]) => [
-      key,
-      typeof value === 'string' ? redact(value, config) : value,
-    ]),
+    Object.entries(evidence).map(([key, value]) => [key, typeof value === 'string' ? redact(value) : value]),
   );
 }

@@ -31,6 +31,7 @@ import { createReleasePhases } from './release-phase.js';
 import { createReleaseWatcher } from './release-watch.js';
 import { followRollout } from './rollout.js';
 import { createWakeup, type Wakeup } from './wakeup.js';
+import { createWhy, type Why } from './why.js';
 
 export interface Dynos {
   /** Runs the loop and what watches for it, until the signal aborts. */
@@ -42,6 +43,7 @@ export interface Dynos {
   /** How long the loop's newest pass took; undefined before the first. */
   passMs(): number | undefined;
   readonly oneOffs: OneOffs;
+  readonly why: Why;
   /** Resolves when the router knows of what was committed before, or after two seconds: the loop goes on by itself. */
   whenRouted(): Promise<void>;
   /** Waits until a release runs or has failed to; yields the output of its release phase. */
@@ -97,6 +99,7 @@ export function createDynos(options: DynosOptions): Dynos {
     oneOffs,
     run: () => runLoops(options, parts),
     formation,
+    why: createWhy({ db, healthNotes: parts.liveness.healthNotes, listFormation: formation }),
     passMs: () => reconciler.passMs,
     list: async (app) => [...formation(app), ...(await oneOffs.list(app))],
     condemn(containerId, verdict) {

@@ -12,10 +12,10 @@ const PLAIN_VALUES = new Set([
   'en_US.UTF-8',
 ]);
 
-/** A whole text without the given values. */
-export function redact(text: string, config: Readonly<Record<string, string>>): string {
+/** Takes the given values out of whole texts. */
+export function redaction(config: Readonly<Record<string, string>>): (text: string) => string {
   const redactor = new Redactor(config);
-  return redactor.push(text) + redactor.end();
+  return (text) => redactor.push(text) + redactor.end();
 }
 
 /** A stream of text without the given values: each becomes `[hidden]`, also where it comes in two pieces. */

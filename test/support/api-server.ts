@@ -7,6 +7,8 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { buildServer, type ServerDeps } from '../../src/api/server.js';
 import { type Database, openDatabase } from '../../src/db/database.js';
+import { createHealthNotes } from '../../src/dynos/health-notes.js';
+import { createWhy } from '../../src/dynos/why.js';
 import { createHeldPushes } from '../../src/git/held-pushes.js';
 import { createPushes, type Pushes } from '../../src/git/pushes.js';
 import type { TailEvent } from '../../src/logs/client.js';
@@ -69,6 +71,7 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
     deploys,
     pushes,
     dynos: { list: async () => [], whenRouted: async () => undefined },
+    why: createWhy({ db, healthNotes: createHealthNotes(), listFormation: () => [] }),
     oneOffs: {
       create: () => Promise.reject(new Error('no one-off dynos in this test')),
       kill: async () => undefined,

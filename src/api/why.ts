@@ -1,0 +1,121 @@
+// Why a dyno, a release or an app is as it is: cause, evidence, next step.
+
+import type { Database } from '../db/database.js';
+import type { Explanation } from '../dynos/explain.js';
+import type { Why } from '../dynos/why.js';
+import { PaasError } from '../errors.js';
+import type { LogClient } from '../logs/client.js';
+import { formatLine } from '../logs/line.js';
+import { type App, findAppFor } from '../platform/apps.js';
+import { type Evidence, type Incident, listIncidents } from '../platform/incidents.js';
+import { redaction } from '../platform/redact.js';
+import { findRelease, getLatestConfig, getReleaseConfig, listReleases } from '../platform/releases.js';
+import { AppParams } from '../schemas/parts.js';
+import * as schema from '../schemas/why.js';
+import type { ApiServer } from './api-server.js';
+import { accountOf } from './auth.js';
+import { isoTime } from './present.js';
+
+const SHOWN_LINES = 50;
+const SHOWN_INCIDENTS = 10;
+const REDACTED_RELEASES = 10;
+
+/** Adds `GET /apps/:app/why`. */
+export function addWhyRoutes(
+  server: ApiServer,
+  deps: { db: Database; why: Why; logs: Pick<LogClient, 'read'> },
+): void {
+  const { db, why } = deps;
+
+  server.get(
+    '/apps/:app/why',
+    { schema: { params: AppParams, querystring: schema.WhyQuery, response: { 200: schema.Why } } },
+    async (request) => {
+      const app = findAppFor(db, accountOf(request), request.params.app);
+      const { dyno, release } = request.query;
+      if (dyno !== undefined && release !== undefined) {
+        throw new PaasError('bad_request', 'Ask for a dyno or for a release, not for both.');
+      }
+      const present = presenter(redaction(secretsOf(db, app)));
+      if (dyno !== undefined) {
+        const explanation = why.dyno(app, dyno);
+        const lines = await deps.logs.read({ appId: app.id, process: dyno, lines: SHOWN_LINES });
+        const incidents = listIncidents(db, app.id, { dyno, limit: SHOWN_INCIDENTS });
+        return present([explanation], incidents, lines.map(formatLine));
+      }
+      if (release !== undefined) {
+        const explanation = why.release(app, release);
+        const { version, output = '' } = findRelease(db, app, release);
+        const incidents = listIncidents(db, app.id, { releaseVersion: version, limit: SHOWN_INCIDENTS });
+        const lines = output.split('\n').filter(Boolean).slice(-SHOWN_LINES);
+        return present([explanation], incidents, lines);
+      }
+      const incidents = listIncidents(db, app.id, { limit: SHOWN_INCIDENTS });
+      return present(why.app(app), incidents, []);
+    },
+  );
+}
+
+/** The config vars of the releases that incidents and lines may be of. */
+function secretsOf(db: Database, app: App): Record<string, string> {
+  const configs = [
+    getLatestConfig(db, app.id),
+    ...listReleases(db, app.id, { limit: REDACTED_RELEASES }).map(({ id }) => getReleaseConfig(db, id)),
+  ];
+  const values = new Set(configs.flatMap((config) => Object.values(config)));
+  return Object.fromEntries([...values].map((value, index) => [String(index), value]));
+}
+
+type Redact = (text: string) => string;
+
+/** Presents without secrets: causes, messages, evidence and lines may quote what the app said. */
+function presenter(redact: Redact) {
+  return (
+    explanations: readonly Explanation[],
+    incidents: readonly Incident[],
+    lines: readonly string[],
+  ): schema.Why => ({
+    explanations: explanations.map((explanation) => presentExplanation(explanation, redact)),
+    incidents: incidents.map((incident) => presentIncident(incident, redact)),
+    log_lines: lines.map(redact),
+  });
+}
+
+function presentExplanation(explanation: Explanation, redact: Redact): schema.Explanation {
+  const { subject, kind, state, cause, lastIncident } = explanation;
+  return {
+    subject,
+    kind,
+    state,
+    cause: redact(cause),
+    evidence: presentEvidence(explanation.evidence, redact),
+    since: time(explanation.since),
+    next_try_at: time(explanation.nextTryAt),
+    next_step: explanation.nextStep ?? null,
+    last_incident: lastIncident === undefined ? null : presentIncident(lastIncident, redact),
+  };
+}
+
+function presentIncident(incident: Incident, redact: Redact): schema.Incident {
+  return {
+    kind: incident.kind,
+    dyno: incident.dyno ?? null,
+    release: incident.releaseVersion ?? null,
+    message: redact(incident.message),
+    evidence: presentEvidence(incident.evidence, redact),
+    created_at: isoTime(incident.at),
+  };
+}
+
+function presentEvidence(evidence: Evidence, redact: Redact): schema.Incident['evidence'] {
+  return Object.fromEntries(
+    Object.entries(evidence).map(([key, value]) => {
+      if (typeof value === 'string') return [key, redact(value)];
+      return [key, typeof value === 'object' ? value.map(redact) : value];
+    }),
+  );
+}
+
+function time(ms: number | undefined): string | null {
+  return ms === undefined ? null : isoTime(ms);
+}

@@ -1,0 +1,108 @@
+// Gathers the facts that explain.ts turns into words: wishes and incidents from the database, what runs from the loop,
+// what the checks saw last.
+
+import type { Database } from '../db/database.js';
+import { PaasError, quoteValue } from '../errors.js';
+import type { App } from '../platform/apps.js';
+import { listBuilds } from '../platform/builds.js';
+import { describeProbe } from '../platform/check.js';
+import { checksOf } from '../platform/checks.js';
+import { listCrashes } from '../platform/dyno-wishes.js';
+import { getFormation } from '../platform/formation.js';
+import { listIncidents } from '../platform/incidents.js';
+import { currentRelease, findRelease, pendingReleases, type Release } from '../platform/releases.js';
+import { type Dyno, dynoName } from './dyno.js';
+import { type Explanation, explainApp, explainDyno, explainRelease, isUnwell } from './explain.js';
+import type { HealthNotes } from './health-notes.js';
+import { WEB_PORT } from './routing.js';
+
+export interface Why {
+  /** One dyno of the formation, such as `web.2`. Throws `not_found` for a name that is none. */
+  dyno(app: App, name: string): Explanation;
+  /** One release, by `v12`, `12` or id. Throws `not_found`. */
+  release(app: App, versionOrId: string): Explanation;
+  /** The app, its release that runs (or waits), and each of its dynos. */
+  app(app: App): Explanation[];
+}
+
+export function createWhy(deps: {
+  db: Database;
+  healthNotes: HealthNotes;
+  /** The dynos of the formation. */
+  listFormation: (app: App) => readonly Dyno[];
+}): Why {
+  const { db, listFormation } = deps;
+
+  function dynoOf(app: App, place: { type: string; number: number }, dynos: readonly Dyno[]): Explanation {
+    const name = dynoName(place);
+    const dyno = dynos.find((candidate) => candidate.name === name);
+    const release = currentRelease(db, app.id);
+    const releaseVersion = dyno?.releaseVersion ?? release?.version;
+    const { startup } = checksOf(db, { app, type: place.type, releaseVersion });
+    const crash = listCrashes(db, app.id).find((row) => dynoName(row) === name);
+    return explainDyno({
+      app,
+      name,
+      type: place.type,
+      dyno,
+      quantity: getFormation(db, app.id).find((entry) => entry.type === place.type)?.quantity,
+      hasCode: release?.image !== undefined,
+      note: dyno?.containerId === undefined ? undefined : deps.healthNotes.get(dyno.containerId),
+      startupCheck:
+        startup.checks.map((check) => describeProbe(check.probe, WEB_PORT)).join(', ') || undefined,
+      incident: listIncidents(db, app.id, { dyno: name, limit: 1 })[0],
+      crashes: crash !== undefined && crash.releaseVersion === releaseVersion ? crash.count : 0,
+      nowMs: db.now(),
+    });
+  }
+
+  function releaseOf(app: App, release: Release): Explanation {
+    const dynos = listFormation(app);
+    const incidents = listIncidents(db, app.id, { releaseVersion: release.version, limit: 50 });
+    const [firstPending] = pendingReleases(db, app.id);
+    const running = dynos.filter(
+      (dyno) => dyno.state === 'up' && dyno.releaseVersion === release.version,
+    ).length;
+    return explainRelease({
+      app,
+      release,
+      current: currentRelease(db, app.id),
+      incident: incidents[0],
+      rolledBack: incidents.find((incident) => incident.kind === 'rolled-back'),
+      waitsFor: firstPending?.version === release.version ? undefined : firstPending?.version,
+      dynos: { wanted: dynos.length, up: running },
+      unwell: dynos.map((dyno) => dynoOf(app, dyno, dynos)).filter(isUnwell),
+    });
+  }
+
+  return {
+    dyno: (app, name) => dynoOf(app, readName(app, name), listFormation(app)),
+    release: (app, versionOrId) => releaseOf(app, findRelease(db, app, versionOrId)),
+    app(app) {
+      const current = currentRelease(db, app.id);
+      const releases = [...(current === undefined ? [] : [current]), ...pendingReleases(db, app.id)];
+      const release = current === undefined ? undefined : releaseOf(app, current);
+      const listed = listFormation(app);
+      const dynos = listed.map((dyno) => dynoOf(app, dyno, listed));
+      const whole = explainApp({
+        app,
+        release,
+        dynos,
+        build: listBuilds(db, app.id, { limit: 1 })[0],
+        releasedAt: current?.createdAt,
+        incident: listIncidents(db, app.id, { limit: 1 })[0],
+      });
+      return [whole, ...releases.map((one) => releaseOf(app, one)), ...dynos];
+    },
+  };
+}
+
+function readName(app: App, name: string): { type: string; number: number } {
+  const [, type, digits] = /^([A-Za-z0-9_-]{1,63})\.([1-9]\d{0,5})$/.exec(name) ?? [];
+  if (type === undefined || type === 'run' || type === 'release') {
+    throw new PaasError('not_found', `Couldn't find the dyno ${quoteValue(name)} of ${app.name}.`, {
+      hint: `See its dynos with: paas ps -a ${app.name}`,
+    });
+  }
+  return { type, number: Number(digits) };
+}
