@@ -356,7 +356,7 @@ describe('explainApp', () => {
     releaseId: undefined,
     releaseVersion: undefined,
     accountEmail: 'dev@example.com',
-    accountId: 'u',
+    accountId: 'u' as AccountId,
     error: 'npm ci failed',
     createdAt: 50,
     startedAt: 51,
