@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Dyno } from '../../../src/dynos/dyno.js';
 import { describeExit } from '../../../src/dynos/exit-status.js';
 import {
+  type AppFacts,
   type DynoFacts,
   type Explanation,
   explainApp,
@@ -10,7 +11,6 @@ import {
   type ReleaseFacts,
 } from '../../../src/dynos/explain.js';
 import type { AccountId, AppId, BuildId, ReleaseId } from '../../../src/ids.js';
-import type { Build } from '../../../src/platform/builds.js';
 import type { Evidence, Incident, IncidentKind } from '../../../src/platform/incidents.js';
 import type { Release } from '../../../src/platform/releases.js';
 
@@ -347,19 +347,11 @@ describe('explainApp', () => {
   const up = explainDyno(facts({}));
   const asleep = explainDyno(facts({ dyno: dyno({ state: 'idle', containerId: undefined }) }));
   const current = explainRelease(ofRelease({}));
-  const failed: Build = {
+  const failed: AppFacts['build'] = {
     id: 'b1' as BuildId,
-    appId: 'a' as AppId,
     status: 'failed',
-    sourceKind: 'git',
-    commit: undefined,
-    releaseId: undefined,
-    releaseVersion: undefined,
-    accountEmail: 'dev@example.com',
-    accountId: 'u' as AccountId,
     error: 'npm ci failed',
     createdAt: 50,
-    startedAt: 51,
     finishedAt: 52,
   };
   const of = (dynos: Explanation[], change = {}) =>
