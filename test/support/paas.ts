@@ -89,6 +89,8 @@ export interface Paas extends AsyncDisposable {
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
   /** Resolves when paasd has ended. */
   whenEnded(): Promise<void>;
+  /** Ends all its processes as a loss of power does; what only memory held is gone. */
+  cutPower(): Promise<void>;
   /** All that paasd has printed. */
   daemonLog(): string;
   /** Process id of paasd; undefined while it does not run. */
@@ -219,6 +221,11 @@ export async function startPaas(
     async whenEnded() {
       if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
       await once(daemon, 'exit');
+    },
+    async cutPower() {
+      await paas.stop('SIGKILL');
+      sendSignal(Number.parseInt(readIfThere(join(dataDir, 'run/collector.pid')), 10), 'SIGKILL');
+      for (const pid of await findHaproxy(join(dataDir, 'haproxy/haproxy.cfg'))) sendSignal(pid, 'SIGKILL');
     },
     createUser: (email, { isAdmin = false } = {}) => createUser({ dataDir, env, url }, email, isAdmin),
     async [Symbol.asyncDispose]() {

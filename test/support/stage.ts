@@ -5,7 +5,13 @@ import { atRest, type History, newHistory } from './invariants.js';
 import { accountLines, breachesOf, countNotices, startTail, type Tail } from './log-accounting.js';
 import { type Paas, type PaasOptions, type Repository, startPaas } from './paas.js';
 import { openPrivateEngine, type PrivateEngine, type PrivateEngineOptions } from './private-engine.js';
-import { SMALL_LOAD, startTraffic, type Traffic, type TrafficReport } from './traffic.js';
+import {
+  SMALL_LOAD,
+  startTraffic,
+  type Traffic,
+  type TrafficOptions,
+  type TrafficReport,
+} from './traffic.js';
 
 export const APPS = ['ant', 'bee'] as const;
 
@@ -18,7 +24,7 @@ export interface Stage extends AsyncDisposable {
   /** The apps' process ids by dyno, such as `ant web.1`. */
   dynoPids(): Promise<Record<string, string>>;
   containers(...filters: string[]): Promise<string[]>;
-  startTraffic(load?: { keepAlive: number; oneShot: number; perSecond: number }): Promise<Traffic>;
+  startTraffic(load?: Omit<TrafficOptions, 'address' | 'port' | 'hosts'>): Promise<Traffic>;
   startTails(): Tail[];
   /** Waits until the invariants hold. */
   atRest(deadlineMs?: number): Promise<void>;
