@@ -26,6 +26,11 @@ export const RECENT_LINES = 32;
 /** How far the engine's stamp of a line may be from ours. */
 const CLOCK_SLACK_US = 2_000_000;
 
+/** How much earlier than the engine's stamp a line can seem to arrive: both are read from clocks of one machine. */
+const STAMP_SLACK_US = 2000;
+/** How many live lines are compared with the file. */
+const MAX_COMPARED = 200;
+
 /** 32-bit FNV-1a over the UTF-16 units. */
 export function fingerprint(text: string): number {
   let hash = 0x811c9dc5;
@@ -51,23 +56,43 @@ export function findResume(lines: readonly EngineLine[], progress: StreamProgres
   return { kind: 'lost', index: newer < 0 ? lines.length : newer };
 }
 
+/** A line as the live stream gave it. */
+export interface LiveLine {
+  readonly text: string;
+  /** Epoch microseconds, when it was read here. */
+  readonly timeUs: number;
+}
+
+/** Where the live stream begins in the file. */
+export interface Seam {
+  readonly index: number;
+  /** Whether it is told by the texts alone; the more lines there are, the better the times tell it otherwise. */
+  readonly isOnly: boolean;
+  /** False when identical lines leave it open by one or more. */
+  readonly isSure: boolean;
+}
+
 /**
  * The line of the file that `live[0]` is (or is the end of, when the stream was opened in the middle of it): what the
  * stream brought later is then `live[1]` and on. Undefined when the file has not got that far, or has lost it.
+ *
+ * An app that repeats itself fits in many places. A line is read here after the engine has stamped it, some at once and
+ * some late: the right place is the last one at which no line came before its stamp.
  */
-export function findSeam(
-  lines: readonly EngineLine[],
-  live: readonly string[],
-  liveUs: number,
-): number | undefined {
+export function findSeam(lines: readonly EngineLine[], live: readonly LiveLine[]): Seam | undefined {
   const [first] = live;
   if (first === undefined) return undefined;
-  let best: number | undefined;
+  const places: number[] = [];
   for (let index = 0; index < lines.length; index += 1) {
-    if (!lines[index]?.text.endsWith(first) || !agree(lines, index, live)) continue;
-    if (best === undefined || distance(lines, index, liveUs) < distance(lines, best, liveUs)) best = index;
+    if (lines[index]?.text.endsWith(first.text) && agree(lines, index, live)) places.push(index);
   }
-  return best;
+  const [only] = places;
+  if (only === undefined) return undefined;
+  if (places.length === 1) return { index: only, isOnly: true, isSure: true };
+  const delays = places.map((place) => quickest(lines, place, live));
+  const late = delays.findIndex((delay) => delay < -STAMP_SLACK_US);
+  const chosen = late < 0 ? places.length - 1 : Math.max(0, late - 1);
+  return { index: places[chosen] ?? only, isOnly: false, isSure: isClear(delays, chosen) };
 }
 
 /** Positions that come right after the remembered lines, at about the time at which they were read. */
@@ -94,12 +119,31 @@ function nearest(lines: readonly EngineLine[], places: readonly number[], timeUs
   return best;
 }
 
-function agree(lines: readonly EngineLine[], index: number, live: readonly string[]): boolean {
-  const length = Math.min(live.length, lines.length - index, 200);
+function agree(lines: readonly EngineLine[], index: number, live: readonly LiveLine[]): boolean {
+  const length = Math.min(live.length, lines.length - index, MAX_COMPARED);
   for (let offset = 1; offset < length; offset += 1) {
-    if (lines[index + offset]?.text !== live[offset]) return false;
+    if (lines[index + offset]?.text !== live[offset]?.text) return false;
   }
   return true;
+}
+
+/** The shortest time from the engine's stamp of a line to its arrival here, if `live` begins at `place`. */
+function quickest(lines: readonly EngineLine[], place: number, live: readonly LiveLine[]): number {
+  const length = Math.min(live.length, lines.length - place);
+  const step = Math.ceil(length / MAX_COMPARED);
+  let least = Number.POSITIVE_INFINITY;
+  for (let offset = 0; offset < length; offset += step) {
+    least = Math.min(least, (live[offset]?.timeUs ?? 0) - (lines[place + offset]?.timeUs ?? 0));
+  }
+  return least;
+}
+
+/** Whether the chosen place is clearly better than its neighbours: much nearer to no delay at all. */
+function isClear(delays: readonly number[], chosen: number): boolean {
+  const delay = Math.abs(delays[chosen] ?? 0);
+  return [delays[chosen - 1], delays[chosen + 1]].every(
+    (other) => other === undefined || Math.abs(other) > 2 * delay + STAMP_SLACK_US,
+  );
 }
 
 function distance(lines: readonly EngineLine[], index: number, timeUs: number): number {

@@ -30,6 +30,8 @@ export type CollectedContainer = Pick<ContainerProgress, 'containerId' | 'appId'
 /** How much live output may wait while the log file is read. */
 const MAX_HELD_LENGTH = 16 * 1024 * 1024;
 const CATCH_UP_MS = 5000;
+/** How long more lines are waited for when identical ones leave open where the live ones begin: one of them comes in time. */
+const UNCLEAR_MS = 1500;
 /** A log file of this size may have been rotated (container-spec.ts: 10 MB each): its beginning is not the first line. */
 const ROTATED_BYTES = 9_500_000;
 /** The engine's stamps and ours differ; the file is read from this much before the last stored line. */
@@ -209,7 +211,7 @@ export class ContainerOutput {
     const { signal } = this.#stopping;
     let waitMs = 20;
     for (let waitedMs = 0; !signal.aborted; waitedMs += waitMs) {
-      if (await this.#fillOnce()) return;
+      if (await this.#fillOnce(waitedMs < UNCLEAR_MS)) return;
       if (waitedMs > CATCH_UP_MS) {
         this.#giveUp('its log file does not hold the lines in between');
         return;
@@ -221,15 +223,18 @@ export class ContainerOutput {
   }
 
   /** True when no live line waits any more. */
-  async #fillOnce(): Promise<boolean> {
+  async #fillOnce(mayWait: boolean): Promise<boolean> {
     const lastUs = Math.max(...this.#streams.map((stream) => stream.lastUs));
     const sinceMs = Math.max(0, Math.floor(lastUs / 1000) - OVERLAP_MS);
-    const found = await this.#placeAll(lastUs === 0 ? 0 : sinceMs);
+    const found = await this.#placeAll(lastUs === 0 ? 0 : sinceMs, mayWait);
     const isUnsure = found.placements.some(([, placement]) => placement?.kind === 'ambiguous');
-    const { file, placements } = isUnsure && this.#isFromStart ? await this.#placeAll(0) : found;
+    const { file, placements } = isUnsure && this.#isFromStart ? await this.#placeAll(0, mayWait) : found;
     if (lastUs === 0 && file.bytes >= ROTATED_BYTES) this.#tellGap('its log file was rotated meanwhile');
     if (placements.some(([, placement]) => placement?.kind === 'lost')) {
       this.#tellGap('its log file no longer goes back to the last line that was kept');
+    }
+    if (placements.some(([, placement]) => placement?.isSeamOpen)) {
+      this.#tellGap('it printed identical lines too fast to tell them apart');
     }
     this.#emitFromFile(file, placements);
     for (const [stream, placement] of placements) {
@@ -242,11 +247,12 @@ export class ContainerOutput {
 
   async #placeAll(
     sinceMs: number,
+    mayWait: boolean,
   ): Promise<{ file: EngineFile; placements: [OutputStream, Placement | undefined][] }> {
     const { containerId } = this.container;
     const { signal } = this.#stopping;
     const file = await readEngineFile(this.#engine.readLogs(containerId, { sinceMs, signal }));
-    const options = { sinceUs: sinceMs * 1000, isWhole: sinceMs === 0 && this.#isFromStart };
+    const options = { sinceUs: sinceMs * 1000, isWhole: sinceMs === 0 && this.#isFromStart, mayWait };
     const placements = this.#streams.map((stream): [OutputStream, Placement | undefined] => {
       const isDone = stream.isJoined;
       return [stream, isDone ? undefined : stream.place(file, options)];

@@ -17,6 +17,8 @@ export interface Placement {
   readonly to: number;
   readonly skipHeld: number;
   readonly kind: 'exact' | 'ambiguous' | 'lost';
+  /** Identical lines leave open by how many the file's and the waiting ones overlap. */
+  readonly isSeamOpen?: boolean;
 }
 
 export class OutputStream {
@@ -70,8 +72,14 @@ export class OutputStream {
     return { count: this.#count, recent: this.#recent, lastUs: this.#lastUs };
   }
 
-  /** Where the file's lines and the waiting ones belong; undefined while the file has not got as far as the stream. */
-  place(file: EngineFile, options: { sinceUs: number; isWhole: boolean }): Placement | undefined {
+  /**
+   * Where the file's lines and the waiting ones belong; undefined while the file has not got as far as the stream, and,
+   * with `mayWait`, while more waiting lines would tell better.
+   */
+  place(
+    file: EngineFile,
+    options: { sinceUs: number; isWhole: boolean; mayWait: boolean },
+  ): Placement | undefined {
     const lines = file[this.name];
     // All that the file shows is newer than what was read of this stream.
     const isAllNew = this.#lastUs < options.sinceUs;
@@ -79,12 +87,15 @@ export class OutputStream {
       ? ({ kind: 'found', index: 0 } as const)
       : findResume(lines, this.progress(), options.isWhole);
     const kind = resume.kind === 'found' ? 'exact' : resume.kind;
-    const held = this.#held.flatMap((entry) => entry.lines);
+    const held = this.#held.flatMap(({ lines: texts, timestampUs }) =>
+      texts.map((text) => ({ text, timeUs: timestampUs })),
+    );
     if (held.length === 0) return { from: resume.index, to: lines.length, skipHeld: 0, kind };
-    const seam = findSeam(lines, held, this.#held[0]?.timestampUs ?? 0);
-    if (seam === undefined) return undefined;
+    const found = findSeam(lines, held);
+    if (found === undefined || (!found.isOnly && options.mayWait)) return undefined;
+    const seam = found.index;
     const skipHeld = Math.min(held.length, Math.max(1, resume.index - seam));
-    return { from: resume.index, to: seam + 1, skipHeld, kind };
+    return { from: resume.index, to: seam + 1, skipHeld, kind, isSeamOpen: !found.isSure };
   }
 
   /** Gives out what waits, without its first `skip` lines. */

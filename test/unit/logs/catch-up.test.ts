@@ -62,6 +62,26 @@ describe('where live output joins', () => {
     ['not yet in the file', file('a', 'b'), ['c'], undefined],
     ['what follows decides', file('a', 'b', 'a', 'c'), ['a', 'c'], 2],
   ])('%s', (_, lines, live, index) => {
-    expect(findSeam(lines, live, 3 * second)).toBe(index);
+    const read = live.map((text, offset) => ({ text, timeUs: (3 + offset) * second }));
+    expect(findSeam(lines, read)?.index).toBe(index);
+  });
+
+  describe('of identical lines', () => {
+    const ticks = Array.from({ length: 100 }, (_, index) => ({ text: 'tick', timeUs: index * 20_000 }));
+    const read = (from: number, delays: readonly number[]) =>
+      delays.map((delay, offset) => ({ text: 'tick', timeUs: (from + offset) * 20_000 + delay }));
+    test.each([
+      ['each at once', read(40, [300, 200, 400]), { index: 40, isSure: true }],
+      ['the first ones late', read(40, [55_000, 35_000, 15_000, 300]), { index: 40, isSure: true }],
+      ['one by more than its stamp', read(40, [-500]), { index: 40, isSure: true }],
+      ['all late', read(40, [12_000, 14_000, 11_000]), { index: 40, isSure: false }],
+    ])('%s', (_, live, seam) => {
+      expect(findSeam(ticks, live)).toMatchObject(seam);
+    });
+
+    test('that come faster than they are stamped', () => {
+      const fast = Array.from({ length: 100 }, (_, index) => ({ text: 'tick', timeUs: index * 200 }));
+      expect(findSeam(fast, [{ text: 'tick', timeUs: 40 * 200 + 300 }])?.isSure).toBe(false);
+    });
   });
 });
