@@ -30,6 +30,7 @@ import { createReconciler, type Reconciler } from './reconcile.js';
 import { createReleasePhases } from './release-phase.js';
 import { createReleaseWatcher } from './release-watch.js';
 import { followRollout } from './rollout.js';
+import { createSeenEnds, type SeenEnds } from './seen-ends.js';
 import { createWakeup, type Wakeup } from './wakeup.js';
 import { createWhy, type Why } from './why.js';
 
@@ -142,6 +143,7 @@ function createParts(options: DynosOptions) {
   const containersOf = (appId: AppId) => reconciler.containersOf(appId);
   const releasePhases = createReleasePhases({ ...shared, newRunNumber, signal, onEnd: wakeup.wake });
   const outOfMemory = createOutOfMemory({ db, engine, dynoLog, log, signal });
+  const seenEnds = createSeenEnds();
   const releaseWatcher = createReleaseWatcher({ ...shared, router, containersOf, wake: wakeup.wake });
   const reconciler: Reconciler = createReconciler({
     db,
@@ -153,6 +155,7 @@ function createParts(options: DynosOptions) {
     releasePhases,
     releaseWatcher,
     outOfMemory,
+    seenEnds,
     wakeup,
     settings,
   });
@@ -179,6 +182,7 @@ function createParts(options: DynosOptions) {
     releasePhases,
     releaseWatcher,
     outOfMemory,
+    seenEnds,
     loadWatch,
     memoryWatch,
     liveness,
@@ -214,10 +218,12 @@ async function watchEvents({
   signal,
   wakeup,
   outOfMemory,
-}: DynosOptions & { wakeup: Wakeup; outOfMemory: OutOfMemory }): Promise<void> {
+  seenEnds,
+}: DynosOptions & { wakeup: Wakeup; outOfMemory: OutOfMemory; seenEnds: SeenEnds }): Promise<void> {
   while (!signal.aborted) {
     try {
       for await (const event of engine.events({ signal })) {
+        seenEnds.onEvent(event);
         outOfMemory.onEvent(event);
         if (event.kind === 'die' || event.kind === 'destroy') wakeup.wake();
         // The engine tells of a pause some milliseconds before its list shows it.

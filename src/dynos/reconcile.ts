@@ -27,6 +27,7 @@ import { portAccepts } from './probe.js';
 import type { ReleasePhases } from './release-phase.js';
 import type { ReleaseWatcher } from './release-watch.js';
 import { routeApp, WEB_PORT } from './routing.js';
+import type { SeenEnds } from './seen-ends.js';
 import { createSemaphore, type Semaphore } from './semaphore.js';
 import { type StartDynoDeps, startDyno } from './start-dyno.js';
 import { buryDyno, endCondemned, stopDyno, tellCycling } from './stop-dyno.js';
@@ -42,6 +43,7 @@ export interface ReconcileDeps {
   readonly releasePhases: ReleasePhases;
   readonly releaseWatcher: Pick<ReleaseWatcher, 'review'>;
   readonly outOfMemory: Pick<OutOfMemory, 'lastAt'>;
+  readonly seenEnds: Pick<SeenEnds, 'has'>;
   readonly wakeup: Wakeup;
   readonly settings: {
     readonly domain: string;
@@ -311,10 +313,11 @@ class Loop implements Reconciler {
   }
 
   #stopDeps() {
-    const { db, engine, router, lives, start, settings, outOfMemory } = this.#deps;
+    const { db, engine, router, lives, start, settings, outOfMemory, seenEnds } = this.#deps;
     return {
       settings,
       outOfMemory,
+      seenEnds,
       graceMs: (appId: AppId) => getDynoSettings(db, appId).stopGraceMs ?? settings.stopGraceMs,
       db,
       engine,

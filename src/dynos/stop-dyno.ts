@@ -1,7 +1,7 @@
 // Ends dynos: the orderly way (no new requests, drain, SIGTERM, SIGKILL), and the clean-up after one that ended itself.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine } from '../engine/engine.js';
+import type { ContainerDetails, Engine } from '../engine/engine.js';
 import type { AppId } from '../ids.js';
 import { getApp } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
@@ -14,12 +14,14 @@ import { insist } from './insist.js';
 import type { Lives } from './lives.js';
 import { describeMemoryEnd, memoryCause, type OutOfMemory } from './out-of-memory.js';
 import type { StopReason } from './plan.js';
+import { endedWithServer, type SeenEnds } from './seen-ends.js';
 
 export interface StopDynoDeps extends CrashDeps {
   readonly engine: Engine;
   readonly router: Pick<Router, 'sessions'>;
   readonly lives: Lives;
   readonly outOfMemory: Pick<OutOfMemory, 'lastAt'>;
+  readonly seenEnds: Pick<SeenEnds, 'has'>;
   /** Time between SIGTERM and SIGKILL. */
   readonly graceMs: (appId: AppId) => number;
   /** Resolves once the router has been told of the present phases. */
@@ -107,16 +109,31 @@ export async function endCondemned(
 }
 
 /**
- * Says how a container ended that nobody stopped, counts the crash, removes it. An engine that goes away meanwhile is
+ * Says how a container ended that nobody stopped, counts the crash (unless it ended with the server), removes it. An engine that goes away meanwhile is
  * waited for: the crash is counted once.
  */
 export async function buryDyno(
-  deps: Pick<StopDynoDeps, 'db' | 'engine' | 'dynoLog' | 'lives' | 'settings' | 'outOfMemory'>,
+  deps: Pick<StopDynoDeps, 'db' | 'engine' | 'dynoLog' | 'lives' | 'settings' | 'outOfMemory' | 'seenEnds'>,
   container: DynoContainer,
   options: { isCurrent: boolean; wasUp: boolean; signal: AbortSignal },
 ): Promise<void> {
-  const { containerId, memoryBytes } = container;
+  const { containerId } = container;
   const details = await insist(() => deps.engine.inspectContainer(containerId), options.signal);
+  if (endedWithServer(details, deps.seenEnds.has(containerId))) {
+    const text = 'The server or its container engine stopped, and the process with it';
+    deps.dynoLog.platform(container.appId, dynoName(container), text);
+  } else tellEnd(deps, container, details, options);
+  await insist(() => deps.engine.removeContainer(containerId), options.signal);
+  deps.lives.forget(containerId);
+}
+
+function tellEnd(
+  deps: CrashDeps & Pick<StopDynoDeps, 'outOfMemory'>,
+  container: DynoContainer,
+  details: ContainerDetails,
+  options: { isCurrent: boolean; wasUp: boolean },
+): void {
+  const { containerId, memoryBytes } = container;
   const cause = memoryCause(details, deps.outOfMemory.lastAt(containerId));
   const ended = `Process exited with status ${details.exitCode}`;
   const reason = cause === undefined ? ended : describeMemoryEnd(cause, memoryBytes);
@@ -143,8 +160,6 @@ export async function buryDyno(
       `State changed from ${options.wasUp ? 'up' : 'starting'} to crashed`,
     ],
   );
-  await insist(() => deps.engine.removeContainer(containerId), options.signal);
-  deps.lives.forget(containerId);
 }
 
 /** Waits until no request is under way on it, at most the app's drain time. */

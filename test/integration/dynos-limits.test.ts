@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { App } from '../../src/platform/apps.js';
 import { changeDynoSettings } from '../../src/platform/dyno-settings.js';
-import { restartDynos } from '../../src/platform/dyno-wishes.js';
+import { listCrashes, restartDynos } from '../../src/platform/dyno-wishes.js';
 import { scale } from '../../src/platform/formation.js';
 import { listIncidents } from '../../src/platform/incidents.js';
 import { eventually, type House, openHouse } from '../support/house.js';
@@ -81,7 +81,7 @@ describe('the limits of dynos', () => {
 
   it('says that a child was killed when the main process ends because of it', async () => {
     const app = await startWorker('chain', `sh -c "${HOG}"; exit 3`);
-    const log = await logWith(app, 'next try in');
+    const log = await logWith(app, 'Process exited with status 3');
     expect(log).toContain('A child process was killed at the memory limit of 64M, and the process ended');
     expect(log).toContain('Process exited with status 3');
   });
@@ -125,6 +125,30 @@ describe('the limits of dynos', () => {
     const log = await logWith(app, 'heroku[worker.1]: Cycling', 'heroku[web.1]: Cycling');
     expect(log).toContain('heroku[web.1]: State changed from up to starting');
     expect(listIncidents(house.db, app.id)).toEqual([]);
+  });
+
+  it('counts no crash of what ended with the server, and keeps a crashed one waiting across a restart', async () => {
+    const ended = await startWorker(
+      'powerless',
+      'trap "exit 255" USR1; echo ready; while true; do sleep 0.1; done',
+    );
+    const crashed = await startWorker('waiting', 'exit 255');
+    await logWith(ended, 'app[worker.1]: ready');
+    await logWith(crashed, 'next try in 10 minutes');
+    const waiting = (await house.dynos.list(crashed))[0]?.nextTryAt;
+    const id = (await house.dynos.list(ended))[0]?.containerId ?? '';
+    await house.restartLoop(async () => {
+      await house.engine.signalContainer(id, 'SIGUSR1');
+      await house.engine.waitContainer(id, { signal: AbortSignal.timeout(30_000) });
+    });
+    await logWith(ended, 'The server or its container engine stopped, and the process with it');
+    await eventually('it runs again', async () => {
+      const [dyno] = await house.dynos.list(ended);
+      return dyno?.state === 'up' && dyno.containerId !== id;
+    });
+    expect(listCrashes(house.db, ended.id)).toEqual([]);
+    expect(listIncidents(house.db, ended.id)).toEqual([]);
+    expect((await house.dynos.list(crashed))[0]).toMatchObject({ state: 'crashed', nextTryAt: waiting });
   });
 
   it('gives CPU by size', async () => {

@@ -36,7 +36,7 @@ export interface House extends AsyncDisposable {
   readonly instance: string;
   dynos: Dynos;
   /** Ends the loop, as a stop of the daemon does, and starts a new one on the same data. */
-  restartLoop(): Promise<void>;
+  restartLoop(meanwhile?: () => Promise<void>): Promise<void>;
   createApp(name: string): App;
   /** A release of the run image with these process types. */
   deploy(app: App, processTypes: Record<string, string>): Promise<Release>;
@@ -178,8 +178,9 @@ export async function openHouse(
     httpPort,
     instance,
     dynos: loop.dynos,
-    async restartLoop() {
+    async restartLoop(meanwhile) {
       await loop.stop();
+      await meanwhile?.();
       loop = startLoop();
       house.dynos = loop.dynos;
     },

@@ -4,6 +4,7 @@ import { crashDelayMs, describeDelay } from '../../../src/dynos/crash-backoff.js
 import { insist } from '../../../src/dynos/insist.js';
 import { judgeMemory, type MemoryState } from '../../../src/dynos/memory-watch.js';
 import { memoryCause } from '../../../src/dynos/out-of-memory.js';
+import { endedWithServer } from '../../../src/dynos/seen-ends.js';
 import { workingSet } from '../../../src/engine/cgroup-memory.js';
 import { PaasError } from '../../../src/errors.js';
 import { createApp } from '../../../src/platform/apps.js';
@@ -154,5 +155,16 @@ describe('a crash', () => {
     expect(listIncidents(test.db, app.id)).toHaveLength(2);
     crash('old', false);
     expect(listCrashes(test.db, app.id)).toMatchObject([{ count: 2 }]);
+  });
+});
+
+describe('an end with the server', () => {
+  it.each([
+    [255, false, true],
+    [255, true, false],
+    [137, false, false],
+    [0, false, false],
+  ])('exit status %i, told when it happened: %s', (exitCode, wasSeen, withServer) => {
+    expect(endedWithServer({ exitCode }, wasSeen)).toBe(withServer);
   });
 });
