@@ -43,7 +43,7 @@ export interface ReconcileDeps {
   readonly releasePhases: ReleasePhases;
   readonly releaseWatcher: Pick<ReleaseWatcher, 'review'>;
   readonly outOfMemory: Pick<OutOfMemory, 'lastAt'>;
-  readonly seenEnds: Pick<SeenEnds, 'has'>;
+  readonly seenEnds: SeenEnds;
   readonly wakeup: Wakeup;
   readonly settings: {
     readonly domain: string;
@@ -136,7 +136,7 @@ class Loop implements Reconciler {
   async #pass(signal: AbortSignal): Promise<number | undefined> {
     const { engine, lives, db } = this.#deps;
     const endList = lives.beginPass();
-    const containers = await engine.listContainers();
+    const containers = (await engine.listContainers()).map(this.#deps.seenEnds.apply);
     await Promise.all(containers.map((container) => this.#adopt(container, signal)));
     endList(new Set(containers.map((container) => container.id)));
     this.#group(containers);

@@ -1,12 +1,17 @@
 // Which ends of containers the engine told us of when they happened. After a loss of power, or a death of the engine, it
 // finds containers that are no more, does not know how they ended, and tells nobody.
 
-import type { ContainerDetails, ContainerEvent } from '../engine/engine.js';
+import type { Container, ContainerDetails, ContainerEvent } from '../engine/engine.js';
 
 export interface SeenEnds {
   /** Takes any event. */
   onEvent(event: ContainerEvent): void;
   has(containerId: string): boolean;
+  /**
+   * The container as it is. The engine's list shows one as running until its network and mounts are cleared away, for
+   * seconds on a busy server, after its end was told.
+   */
+  readonly apply: (container: Container) => Container;
 }
 
 export function createSeenEnds(): SeenEnds {
@@ -14,9 +19,11 @@ export function createSeenEnds(): SeenEnds {
   return {
     onEvent({ kind, containerId }) {
       if (kind === 'die') seen.add(containerId);
-      if (kind === 'destroy') seen.delete(containerId);
+      if (kind === 'destroy' || kind === 'start') seen.delete(containerId);
     },
     has: (containerId) => seen.has(containerId),
+    apply: (container) =>
+      container.state === 'running' && seen.has(container.id) ? { ...container, state: 'exited' } : container,
   };
 }
 
