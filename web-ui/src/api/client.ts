@@ -7,6 +7,7 @@ import type {
   ConfigVars,
   Domain,
   Dyno,
+  Explanation,
   FormationEntry,
   Release,
   SignedIn,
@@ -43,6 +44,8 @@ export interface Client {
   updateApp(app: string, changes: { name?: string; maintenance?: boolean }): Promise<App>;
   destroyApp(app: string): Promise<void>;
   listDynos(app: string, signal?: AbortSignal): Promise<Dyno[]>;
+  /** The app, its releases that matter, and each dyno. */
+  explain(app: string, signal?: AbortSignal): Promise<Explanation[]>;
   restartDynos(app: string, dyno?: string): Promise<void>;
   listFormation(app: string, signal?: AbortSignal): Promise<FormationEntry[]>;
   scale(app: string, updates: { type: string; quantity: number }[]): Promise<FormationEntry[]>;
@@ -125,6 +128,8 @@ function appCalls(send: Send) {
       send<App>('PATCH', at(app), { body: changes }),
     destroyApp: (app: string) => send<void>('DELETE', at(app)),
     listDynos: (app: string, signal?: AbortSignal) => send<Dyno[]>('GET', at(app, 'dynos'), { signal }),
+    explain: async (app: string, signal?: AbortSignal) =>
+      (await send<{ explanations: Explanation[] }>('GET', at(app, 'why'), { signal })).explanations,
     restartDynos: (app: string, dyno?: string) =>
       send<void>('DELETE', dyno ? at(app, 'dynos', dyno) : at(app, 'dynos')),
     listFormation: (app: string, signal?: AbortSignal) =>

@@ -24,6 +24,15 @@ export interface Dyno {
   updated_at: string;
 }
 
+/** Why a dyno, a release or the app is as it is. */
+export interface Explanation {
+  /** `web.1`, `v12`, or the app's name. */
+  subject: string;
+  state: string;
+  cause: string;
+  next_step: string | null;
+}
+
 export interface FormationEntry {
   type: string;
   quantity: number;

@@ -28,6 +28,7 @@ export function OverviewPage({ facts, refresh }: AppPageProps) {
               app={app.name}
               entry={entry}
               dynos={dynos.filter((dyno) => dyno.type === entry.type)}
+              explanations={facts.explanations}
               refresh={refresh}
             />
           ))

@@ -1,4 +1,5 @@
-import type { Dyno, FormationEntry } from '../api/types.js';
+import type { Dyno, Explanation, FormationEntry } from '../api/types.js';
+import { DynoCause } from './dyno-cause.js';
 import { RestartOne } from './restart.js';
 import { ScaleControl } from './scale-control.js';
 import { Since } from './time.js';
@@ -8,9 +9,10 @@ export function ProcessCard(props: {
   app: string;
   entry: FormationEntry;
   dynos: readonly Dyno[];
+  explanations: readonly Explanation[];
   refresh: () => Promise<void>;
 }) {
-  const { app, entry, dynos, refresh } = props;
+  const { app, entry, dynos, explanations, refresh } = props;
   return (
     <article class="process" data-testid={`process-${entry.type}`} aria-label={`${entry.type} processes`}>
       <div class="process-head">
@@ -23,7 +25,13 @@ export function ProcessCard(props: {
       {dynos.length > 0 && (
         <ul class="dynos">
           {dynos.map((dyno) => (
-            <DynoLine key={dyno.name} app={app} dyno={dyno} refresh={refresh} />
+            <DynoLine
+              key={dyno.name}
+              app={app}
+              dyno={dyno}
+              explanation={explanations.find(({ subject }) => subject === dyno.name)}
+              refresh={refresh}
+            />
           ))}
         </ul>
       )}
@@ -31,7 +39,13 @@ export function ProcessCard(props: {
   );
 }
 
-function DynoLine({ app, dyno, refresh }: { app: string; dyno: Dyno; refresh: () => Promise<void> }) {
+function DynoLine(props: {
+  app: string;
+  dyno: Dyno;
+  explanation: Explanation | undefined;
+  refresh: () => Promise<void>;
+}) {
+  const { app, dyno, explanation, refresh } = props;
   return (
     <li class="dyno" data-testid={`dyno-${dyno.name}`} data-state={dyno.state}>
       <i class={`cell cell-${dyno.state}`} aria-hidden="true" />
@@ -42,6 +56,7 @@ function DynoLine({ app, dyno, refresh }: { app: string; dyno: Dyno; refresh: ()
       </span>
       <span class="dyno-release">{dyno.release ? `v${dyno.release.version}` : ''}</span>
       <RestartOne app={app} dyno={dyno.name} refresh={refresh} />
+      {explanation && <DynoCause explanation={explanation} />}
     </li>
   );
 }

@@ -1,5 +1,5 @@
 import type { Client } from '../api/client.js';
-import type { App, Build, Dyno, FormationEntry, Release } from '../api/types.js';
+import type { App, Build, Dyno, Explanation, FormationEntry, Release } from '../api/types.js';
 
 /** What an app's pages share; releases and builds are newest first. */
 export interface AppFacts {
@@ -8,6 +8,8 @@ export interface AppFacts {
   readonly formation: readonly FormationEntry[];
   readonly releases: readonly Release[];
   readonly builds: readonly Build[];
+  /** Why dynos are not well; empty when that cannot be told. */
+  readonly explanations: readonly Explanation[];
 }
 
 /** Asks for all of it at once. `history` is how many releases and builds to read. */
@@ -16,12 +18,14 @@ export async function loadAppFacts(
   options: { name: string; history: number; signal: AbortSignal },
 ): Promise<AppFacts> {
   const { name, history, signal } = options;
-  const [app, dynos, formation, releases, builds] = await Promise.all([
+  const [app, dynos, formation, releases, builds, explanations] = await Promise.all([
     client.getApp(name, signal),
     client.listDynos(name, signal),
     client.listFormation(name, signal),
     client.listReleases(name, history, signal),
     client.listBuilds(name, history, signal),
+    // The page is of use without them.
+    client.explain(name, signal).catch(() => []),
   ]);
-  return { app, dynos, formation, releases, builds };
+  return { app, dynos, formation, releases, builds, explanations };
 }
