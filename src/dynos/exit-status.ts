@@ -22,9 +22,8 @@ const SIGNALS: Readonly<Record<number, string>> = {
   15: 'SIGTERM, it was told to end',
 };
 
-/** `127: command not found`, `139: SIGSEGV, a segmentation fault`. A shell gives 128 and the signal's number. */
-export function describeExit(code: number): string {
+/** Such as `command not found`. A shell gives 128 and the signal's number. */
+export function meaningOf(code: number): string {
   const signal = code > 128 ? SIGNALS[code - 128] : undefined;
-  const meaning = MEANINGS[code] ?? signal ?? 'a status of its own';
-  return `${code}: ${meaning}`;
+  return MEANINGS[code] ?? signal ?? 'a status of its own';
 }

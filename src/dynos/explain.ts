@@ -6,7 +6,7 @@ import type { Evidence, Incident } from '../platform/incidents.js';
 import type { Release } from '../platform/releases.js';
 import { describeDelay } from './crash-backoff.js';
 import type { Dyno } from './dyno.js';
-import { describeExit } from './exit-status.js';
+import { meaningOf } from './exit-status.js';
 import type { HealthNote } from './health-notes.js';
 
 export interface Explanation {
@@ -120,7 +120,7 @@ function explainUp({ note, incident, app, name }: DynoFacts, dyno: Dyno): Told {
       nextStep: `See what it says: paas logs --dyno ${name} -a ${app.name}`,
     };
   }
-  const before = incident === undefined ? '' : '; its last incident is below';
+  const before = incident === undefined ? '' : '; it was replaced before';
   const served =
     app.maintenance && dyno.type === 'web' ? ', but maintenance mode keeps requests from it' : '';
   return {
@@ -168,7 +168,7 @@ function explainCrashed({ incident, app, name, type, crashes, nowMs }: DynoFacts
     cause: `${causeOf(incident)}${times}${waitMs > 0 ? `; it is tried again in ${describeDelay(waitMs)}` : ''}`,
     evidence: {
       ...incident.evidence,
-      ...(typeof exit === 'number' && { exit_code: exit, meaning: describeExit(exit) }),
+      ...(typeof exit === 'number' && { exit_code: exit, meaning: meaningOf(exit) }),
     },
     nextStep: stepAfter(incident, { app: app.name, name, type, command: dyno.command }),
   };
@@ -177,7 +177,7 @@ function explainCrashed({ incident, app, name, type, crashes, nowMs }: DynoFacts
 function causeOf(incident: Incident): string {
   const exit = incident.evidence['exit_code'];
   if (incident.kind === 'crashed' && typeof exit === 'number')
-    return `Its process exited with ${describeExit(exit)}`;
+    return `Its process exited with ${exit}: ${meaningOf(exit)}`;
   return incident.message.replace(/\.$/, '');
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Dyno } from '../../../src/dynos/dyno.js';
-import { describeExit } from '../../../src/dynos/exit-status.js';
+import { meaningOf } from '../../../src/dynos/exit-status.js';
 import {
   type AppFacts,
   type DynoFacts,
@@ -66,7 +66,7 @@ describe('explainDyno', () => {
       'up after an incident',
       facts({ incident: incident('crashed', 'x') }),
       'up',
-      'It runs v12 and is well; its last incident is below',
+      'It runs v12 and is well; it was replaced before',
       undefined,
     ],
     [
@@ -217,23 +217,23 @@ describe('explainDyno', () => {
       crashed({ incident: incident('crashed', 'x', { exit_code: 137, oom_killed: false }) }, NOW + 60_000),
     );
     expect(explanation).toMatchObject({
-      evidence: { exit_code: 137, oom_killed: false, meaning: '137: SIGKILL, it was killed' },
+      evidence: { exit_code: 137, oom_killed: false, meaning: 'SIGKILL, it was killed' },
       nextTryAt: NOW + 60_000,
       since: NOW - 5000,
     });
   });
 });
 
-describe('describeExit', () => {
+describe('meaningOf', () => {
   it.each([
-    [0, '0: it ended by itself, without an error'],
-    [127, '127: command not found'],
-    [139, '139: SIGSEGV, a segmentation fault'],
-    [143, '143: SIGTERM, it was told to end'],
-    [3, '3: a status of its own'],
-    [255, '255: a status of its own'],
+    [0, 'it ended by itself, without an error'],
+    [127, 'command not found'],
+    [139, 'SIGSEGV, a segmentation fault'],
+    [143, 'SIGTERM, it was told to end'],
+    [3, 'a status of its own'],
+    [255, 'a status of its own'],
   ])('%d', (code, text) => {
-    expect(describeExit(code)).toBe(text);
+    expect(meaningOf(code)).toBe(text);
   });
 });
 
