@@ -150,7 +150,7 @@ async function look(deps: LivenessDeps, watch: Watch, signal: AbortSignal): Prom
   );
   const { target } = watch;
   const now = performance.now();
-  if (target === undefined || (await looksFrozen(deps, watch, { target, now }))) {
+  if (target === undefined || looksFrozen(deps, watch, { target, now })) {
     watch.nextStateAt = Math.max(watch.nextStateAt, now + STATE_CONFIRM_MS);
     return;
   }
@@ -158,13 +158,13 @@ async function look(deps: LivenessDeps, watch: Watch, signal: AbortSignal): Prom
   await Promise.all(due.map((entry) => askOnce(deps, watch, { target, entry, signal })));
 }
 
-async function looksFrozen(
+function looksFrozen(
   deps: LivenessDeps,
   watch: Watch,
   { target, now }: { target: CheckTarget; now: number },
-): Promise<boolean> {
+): boolean {
   if (watch.nextStateAt > now) return watch.frozenLooks > 0;
-  const frozen = await isFrozen(target.pid);
+  const frozen = isFrozen(target.pid);
   watch.frozenLooks = frozen ? watch.frozenLooks + 1 : 0;
   watch.nextStateAt = now + (frozen ? STATE_CONFIRM_MS : STATE_INTERVAL_MS);
   if (watch.frozenLooks >= 2) condemn(deps, watch.dyno, STOPPED);

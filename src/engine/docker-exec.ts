@@ -82,7 +82,7 @@ class BoundedOutput {
 async function killExec(exec: Docker.Exec): Promise<void> {
   const { Pid, Running } = await exec.inspect().catch(() => ({ Pid: 0, Running: false }));
   if (!Running || Pid <= 1) return;
-  for (const pid of await processTree(Pid)) {
+  for (const pid of processTree(Pid)) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
