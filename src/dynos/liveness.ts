@@ -37,8 +37,8 @@ export interface LivenessDeps {
   readonly random: () => number;
 }
 
-const TICK_MS = 500;
-const STATE_INTERVAL_MS = 4000;
+const TICK_MS = 1000;
+const STATE_INTERVAL_MS = 5000;
 const STATE_CONFIRM_MS = 1000;
 const MAX_AT_ONCE = 20;
 
@@ -73,7 +73,7 @@ export async function watchLiveness(deps: LivenessDeps, signal: AbortSignal): Pr
   try {
     while (!signal.aborted) {
       follow(deps, watches, generations);
-      const now = performance.now();
+      const now = dueNow();
       for (const watch of watches.values()) {
         if (watch.isBusy || !isDue(watch, now)) continue;
         watch.isBusy = true;
@@ -139,6 +139,11 @@ function newWatch(
   };
 }
 
+/** What is due before the middle of this tick and the next is done now. */
+function dueNow(): number {
+  return performance.now() + TICK_MS / 2;
+}
+
 function isDue(watch: Watch, now: number): boolean {
   return watch.nextStateAt <= now || watch.checks.some((check) => check.nextAt <= now);
 }
@@ -149,7 +154,7 @@ async function look(deps: LivenessDeps, watch: Watch, signal: AbortSignal): Prom
     () => undefined,
   );
   const { target } = watch;
-  const now = performance.now();
+  const now = dueNow();
   if (target === undefined || looksFrozen(deps, watch, { target, now })) {
     watch.nextStateAt = Math.max(watch.nextStateAt, now + STATE_CONFIRM_MS);
     return;
