@@ -88,7 +88,7 @@ export interface DynoSettings {
 }
 
 const ROUTED_LIMIT_MS = 2000;
-const SHOWN_MS = 200;
+const PAUSE_SHOWN_MS = 200;
 const EVENTS_RETRY_MS = 1000;
 
 export function createDynos(options: DynosOptions): Dynos {
@@ -225,10 +225,9 @@ async function watchEvents({
       for await (const event of engine.events({ signal })) {
         seenEnds.onEvent(event);
         outOfMemory.onEvent(event);
-        if (event.kind === 'start' || event.kind === 'oom') continue;
-        wakeup.wake();
-        // The engine may tell of an end or a pause some milliseconds before its list shows it.
-        setTimeout(wakeup.wake, SHOWN_MS).unref();
+        if (event.kind === 'die' || event.kind === 'destroy') wakeup.wake();
+        // The engine tells of a pause some milliseconds before its list shows it.
+        if (event.kind === 'pause') setTimeout(wakeup.wake, PAUSE_SHOWN_MS).unref();
       }
     } catch (error) {
       if (!signal.aborted) log.warn({ err: error }, 'the event stream of the engine broke; opening it again');
