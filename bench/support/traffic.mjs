@@ -9,11 +9,14 @@ const ANSWER_LIMIT_MS = 25_000;
 const BEAT_MS = 500;
 
 /** Starts nothing by itself; `httpPort` is the router's. */
-export function createTraffic({ httpPort, host }) {
+export function createTraffic({ httpPort, host }, { drainMs }) {
   const life = new AbortController();
   const visitors = [];
   const failures = [];
+  /** App -> spans of time in which something was done that replaces its dynos. */
   const touched = new Map();
+  const drains = [];
+  let opened = 0;
   let step = 'start';
   const requests = new Map();
 
@@ -48,6 +51,7 @@ export function createTraffic({ httpPort, host }) {
   async function stream(app) {
     while (!life.signal.aborted) {
       count();
+      opened += 1;
       const options = { httpPort, host: host(app), path: '/stream', signal: life.signal };
       const error = await ask(options, `${app} `, 'last\n').catch((e) => e);
       if (error !== undefined) fail(app, `stream: ${error.message}`);
@@ -59,11 +63,15 @@ export function createTraffic({ httpPort, host }) {
   async function webSocket(app) {
     while (!life.signal.aborted) {
       count();
+      opened += 1;
       const openedAt = performance.now();
       const error = await talk({ httpPort, host: host(app), signal: life.signal }).catch((e) => e);
-      if (openedAt > (touched.get(app) ?? 0)) {
-        fail(app, `WebSocket: ${error.message} after ${Math.round(performance.now() - openedAt)} ms`);
-      }
+      const lived = Math.round(performance.now() - openedAt);
+      const span = (touched.get(app) ?? []).find(({ to }) => to >= openedAt);
+      const drained = span === undefined ? 0 : performance.now() - Math.max(span.from, openedAt);
+      if (drained < drainMs)
+        fail(app, `WebSocket: ${error.message} after ${lived} ms, ${Math.round(drained)} of drain`);
+      else drains.push(drained);
       await sleep(BEAT_MS);
     }
   }
@@ -71,13 +79,22 @@ export function createTraffic({ httpPort, host }) {
   return {
     failures,
     requests,
+    /** How long WebSockets of replaced dynos lived on, in ms. */
+    drains,
+    /** How many WebSockets and streams there were. */
+    opened: () => opened,
+    failedIn: (name) => failures.filter(({ step: at }) => at === name).length,
     /** What is being done now. */
     begin(name) {
       step = name;
     },
-    /** From now on the tunnels that this app has may end. */
+    /** From now on the dynos of this app are being replaced; call the result when they have been. */
     touch(app) {
-      touched.set(app, performance.now());
+      const span = { from: performance.now(), to: Number.POSITIVE_INFINITY };
+      touched.set(app, [...(touched.get(app) ?? []), span]);
+      return () => {
+        span.to = performance.now();
+      };
     },
     clients(app, { keepAlive, oneShot, pauseMs }) {
       for (let i = 0; i < keepAlive; i += 1) {

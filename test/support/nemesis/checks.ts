@@ -6,7 +6,7 @@ import { backendName } from '../../../src/router/config.js';
 import { showProcesses, withWorker } from '../../../src/router/runtime-api.js';
 import { requestAs } from '../house.js';
 import { findLeftovers } from '../leftovers.js';
-import { type AppModel, configText, Fact, UNKNOWN } from './model.js';
+import { type AppModel, configText, Fact, UNKNOWN, UNKNOWN_QUANTITY } from './model.js';
 import type { World } from './world.js';
 
 /** What is wrong now; each line begins with the invariant. */
@@ -132,7 +132,7 @@ async function checkPromisesOf(world: World, app: AppModel): Promise<string[]> {
   if (!app.config.allows(UNKNOWN) && !app.config.allows(config)) {
     faults.push(`I2 ${app.name} has config ${config}, expected ${app.config}`);
   } else app.config.settle(config);
-  if (web !== undefined && !app.web.allows(web)) {
+  if (web !== undefined && !app.web.allows(UNKNOWN_QUANTITY) && !app.web.allows(web)) {
     faults.push(`I2 ${app.name} has web=${web}, expected ${app.web}`);
   } else if (web !== undefined) app.web.settle(web);
   for (const [hostname, fact] of app.domains) {

@@ -34,6 +34,7 @@ export class Fact<Value> {
 
 /** Stands for config vars that were not told. */
 export const UNKNOWN = '?';
+export const UNKNOWN_QUANTITY = -1;
 
 /** An app as its users know it. */
 export class AppModel {
@@ -49,6 +50,16 @@ export class AppModel {
   constructor(name: string, exists: boolean) {
     this.name = name;
     this.exists = new Fact(exists);
+  }
+
+  /** Nothing is sure any more but its name. */
+  forgetAll(): void {
+    this.exists.allow(true);
+    this.exists.allow(false);
+    this.config.allow(UNKNOWN);
+    this.web.allow(UNKNOWN_QUANTITY);
+    this.domains.clear();
+    this.releases.clear();
   }
 
   get certainlyExists(): boolean {

@@ -68,7 +68,10 @@ async function create(world: World, app: AppModel): Promise<string> {
   const answer = await world.call('POST', '/apps', { name: app.name });
   // Whatever was of an app of this name before is gone.
   if (answer?.status === 201) addApp(world, app.name, true);
-  else if (mayHaveHappened(answer)) addApp(world, app.name, false).exists.allow(true);
+  else if (!mayHaveHappened(answer)) return outcome(answer);
+  else if (!app.exists.allows(true)) addApp(world, app.name, false).exists.allow(true);
+  // It is not even known whether the one before is gone.
+  else app.forgetAll();
   return outcome(answer);
 }
 
