@@ -37,8 +37,10 @@ async function main(onStep: OnStep | undefined): Promise<void> {
     onStep,
   });
   try {
-    await Promise.race([daemon.start(), asked]);
-    log.info({ version: VERSION, url: platformUrl(config) }, 'ready');
+    const ready = daemon.start().then(() => {
+      log.info({ version: VERSION, url: platformUrl(config) }, 'ready');
+    });
+    await Promise.race([ready, asked]);
     log.info({ signal: await Promise.race([asked, daemon.failed]) }, 'stopping');
   } finally {
     await stopInTime(daemon, log);

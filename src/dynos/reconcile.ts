@@ -84,6 +84,7 @@ class Loop implements Reconciler {
   #byApp = new Map<AppId, DynoContainer[]>();
   #usedAddresses = new Set<string>();
   #waiters: (() => void)[] = [];
+  #hasRouted = false;
   passMs: number | undefined;
 
   constructor(deps: ReconcileDeps) {
@@ -143,6 +144,7 @@ class Loop implements Reconciler {
 
     const apps = listApps(db);
     const looks: number[] = [];
+    if (!this.#hasRouted) await this.#routeFirst(apps);
     const routes: RoutedApp[] = [];
     for (const app of apps) {
       const state = this.#stateOf(app);
@@ -159,6 +161,16 @@ class Loop implements Reconciler {
     await this.#deps.router.apply({ platform: this.#deps.settings.platform, apps: routes });
     this.#deps.start.onStep?.('router-told');
     return looks.length === 0 ? undefined : Math.min(...looks);
+  }
+
+  /**
+   * The router may have started with the routes of an earlier daemon: it learns what runs before a new container gets
+   * an address that those still name.
+   */
+  async #routeFirst(apps: readonly App[]): Promise<void> {
+    const routes = apps.map((app) => this.#routeOf(app, this.#stateOf(app)));
+    await this.#deps.router.apply({ platform: this.#deps.settings.platform, apps: routes });
+    this.#hasRouted = true;
   }
 
   /** A container whose life is not known: what runs and answers is up; what does not answer yet is still starting. */

@@ -3,7 +3,7 @@
 // and goes on when the daemon ends. What it routes is asked of it each time, never remembered; the files beside it
 // always say the same, so that a reload or a restart forgets nothing.
 
-import { mkdir, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdir, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
 import type { Logger } from '../log.js';
@@ -27,7 +27,10 @@ import { readDroppedLogs, readSessions, readTables } from './worker-tables.js';
 
 /** The platform's HTTP router. */
 export interface Router {
-  /** Adopts the HAProxy that runs, or starts one; then keeps it running until the router's signal aborts. */
+  /**
+   * Adopts the HAProxy that runs, or starts one with the routes that the last one had; then keeps it running until the
+   * router's signal aborts.
+   */
   start(): Promise<void>;
   /**
    * Makes HAProxy route `state`; resolves when it does. Safe to call at any time: calls run one after the other, and
@@ -78,6 +81,8 @@ class HaproxyRouter implements Router {
   readonly #stopped = new AbortController();
   /** The newest wish, kept for a restart of HAProxy. */
   #wanted: RenderedRouter;
+  /** There was an `apply`. */
+  #hasRoutes = false;
   #queue: Promise<unknown> = Promise.resolve();
   #waitingApply: Promise<void> | undefined;
   #masterPid: number | undefined;
@@ -97,7 +102,7 @@ class HaproxyRouter implements Router {
   async start(): Promise<void> {
     await this.#exclusively(async () => {
       const running = await this.#findProcesses();
-      if (running === undefined) await this.#startFresh();
+      if (running === undefined) await this.#startAgain();
       else this.#options.log.info({ pid: running.master }, 'router adopted');
     });
     this.#watch(AbortSignal.any([this.#options.signal, this.#stopped.signal])).catch((err: unknown) => {
@@ -106,6 +111,7 @@ class HaproxyRouter implements Router {
   }
 
   apply(state: RouterState): Promise<void> {
+    this.#hasRoutes = true;
     try {
       this.#wanted = renderRouter(this.#options, state);
     } catch (error) {
@@ -191,6 +197,25 @@ class HaproxyRouter implements Router {
     await askReload(this.#masterSocket);
     await this.#waitForWorker(wanted, previous);
     this.#options.log.info({ backends: wanted.backends.size }, 'router reloaded');
+  }
+
+  /** With the routes that it had: apps may be running, and the first `apply` may take a while when the engine is away. */
+  async #startAgain(): Promise<void> {
+    const { haproxyPath, accessLogPath, log } = this.#options;
+    try {
+      await endHaproxy(this.#configPath, 1000);
+      await access(this.#configPath);
+      await checkConfigFile(haproxyPath, this.#configPath);
+      await spawnHaproxy({ haproxyPath, configPath: this.#configPath, accessLogPath });
+      const processes = await this.#findProcesses();
+      if (processes?.worker !== undefined) {
+        log.info({ pid: processes.master }, 'router started with the routes of before');
+        return;
+      }
+    } catch (err) {
+      log.debug({ err }, 'there are no routes of before');
+    }
+    await this.#startFresh();
   }
 
   async #startFresh(): Promise<void> {
@@ -293,7 +318,7 @@ class HaproxyRouter implements Router {
       await this.#exclusively(async () => {
         if (signal.aborted || (await this.#findProcesses()) !== undefined) return;
         this.#options.log.error('router was gone: starting it again');
-        await this.#startFresh();
+        await (this.#hasRoutes ? this.#startFresh() : this.#startAgain());
       });
       return;
     }

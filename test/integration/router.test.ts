@@ -141,6 +141,8 @@ describe('the life of HAProxy', () => {
     process.kill(master, 'SIGKILL');
     await expect.poll(() => isHaproxy(master, join(router.dir, 'haproxy.cfg'))).toBe(false);
     const next = await router.restartDaemon();
+    // Before the first apply, which may take long while the engine is away.
+    expect((await get(router.port, 'a.test')).body).toBe(a.server.ip);
     await next.apply(state);
     expect((await get(router.port, 'a.test')).body).toBe(a.server.ip);
     await expect.poll(() => findHaproxy(join(router.dir, 'haproxy.cfg'))).toHaveLength(2);

@@ -34,8 +34,12 @@ export async function runNemesis(options: { seed: number; minutes: number }): Pr
     while (performance.now() < deadline && world.breaches.length === 0) {
       await period(world, visitors, counts, Math.min(deadline, performance.now() + PERIOD_MS));
       await rest(world);
-      for (const failure of visitors.takeFailures())
-        world.breach(`a request to ${STEADY} failed: ${failure}`);
+      const failures = visitors.takeFailures();
+      if (failures.length > 0) {
+        world.breach(
+          `${failures.length} requests to ${STEADY} failed, from ${failures[0]} to ${failures.at(-1)}`,
+        );
+      }
     }
     await visitors.stop();
     const sums = `${counts.operations} operations, ${counts.faults} faults, ${visitors.requests} requests`;
