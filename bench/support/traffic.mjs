@@ -2,6 +2,7 @@
 // name of what was being done at the time.
 
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -11,6 +12,7 @@ const BEAT_MS = 500;
 /** Starts nothing by itself; `httpPort` is the router's. */
 export function createTraffic({ httpPort, host }, { drainMs }) {
   const life = new AbortController();
+  setMaxListeners(0, life.signal);
   const visitors = [];
   const failures = [];
   /** App -> spans of time in which something was done that replaces its dynos. */

@@ -1,5 +1,6 @@
 // Constructs the parts of the daemon and connects them. Read it to see who needs whom.
 
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -141,9 +142,18 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
   failed.catch(() => undefined);
   let started: Promise<void> = Promise.resolve();
   let isUp = false;
+  async function requireEngine(): Promise<void> {
+    try {
+      await engine.ping();
+    } catch (error) {
+      // Dynos run on without it. Their requests need the router, which may have gone too.
+      if (existsSync(join(paths.haproxy, 'haproxy.cfg'))) await router.start();
+      throw error;
+    }
+  }
   async function begin(): Promise<void> {
     const { signal } = stopping;
-    await engine.ping();
+    await requireEngine();
     signal.throwIfAborted();
     await removeWorkDirectories(paths.temporary);
     collector = await ensureCollector({

@@ -8,6 +8,7 @@ import Database from 'better-sqlite3';
 import type { DeployStep } from '../../../src/platform/deploy-steps.js';
 import { showProcesses } from '../../../src/router/runtime-api.js';
 import { armCrash, CRASH_POINTS, disarmCrash } from '../crash-points.js';
+import { eventually, requestAs } from '../house.js';
 import { STEADY } from './operations.js';
 import type { Visitors } from './visitors.js';
 import type { World } from './world.js';
@@ -19,7 +20,8 @@ interface Fault {
   run(world: World, visitors: Visitors): Promise<string>;
 }
 
-/** How long after a fault of the router a visitor may still find requests failing. */
+/** How long a killed HAProxy may be away, and how long afterwards a visitor may still find requests failing. */
+const ROUTER_LIMIT_MS = 30_000;
 const ROUTER_AFTERMATH_MS = 5000;
 
 /** Steps that deploys of an image come by; test/e2e/crash-steps.test.ts has all. */
@@ -118,9 +120,20 @@ async function killRouter({ paas }: World, visitors: Visitors, which: 'worker' |
   const processes = await showProcesses(join(paas.dataDir, 'haproxy/master.sock'));
   const pid = processes[which];
   if (pid === undefined) return 'there is none';
-  visitors.tolerate(ROUTER_AFTERMATH_MS);
+  visitors.tolerate(ROUTER_LIMIT_MS);
   process.kill(pid, 'SIGKILL');
-  return String(pid);
+  const killedAt = performance.now();
+  // The daemon brings it back; it may be away itself.
+  await eventually('HAProxy answers again', () => answers(paas), ROUTER_LIMIT_MS);
+  visitors.tolerate(ROUTER_AFTERMATH_MS);
+  return `${pid}, back after ${Math.round(performance.now() - killedAt)} ms`;
+}
+
+async function answers(paas: World['paas']): Promise<boolean> {
+  return await requestAs(`${STEADY}.localhost`, paas.httpPort, '/', paas.address).then(
+    ({ status }) => status === 200,
+    () => false,
+  );
 }
 
 async function killEngine({ engine, random }: World): Promise<string> {
