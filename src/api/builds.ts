@@ -24,7 +24,7 @@ import { sha256OfFile, type Uploads } from './uploads.js';
 
 export interface BuildRouteDeps {
   readonly db: Database;
-  readonly deploys: Pick<Deploys, 'start' | 'find' | 'readOutput'>;
+  readonly deploys: Pick<Deploys, 'check' | 'start' | 'find' | 'readOutput'>;
   readonly outputLinks: OutputLinks;
   readonly tickets: Tickets;
   readonly uploads: Uploads;
@@ -142,6 +142,7 @@ async function startOrForget(
   request: DeployRequest,
 ): Promise<RunningDeploy> {
   try {
+    await deploys.check(request.source);
     return deploys.start(request);
   } catch (error) {
     if (request.source.kind === 'archive') await uploads.remove(request.source.path);

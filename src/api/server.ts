@@ -62,7 +62,7 @@ export interface ServerDeps {
   readonly log: Logger;
   readonly urls: PlatformUrls;
   readonly logs: Pick<LogClient, 'write' | 'read' | 'tailBatches'>;
-  readonly deploys: Pick<Deploys, 'start' | 'find' | 'readOutput'>;
+  readonly deploys: Pick<Deploys, 'check' | 'start' | 'find' | 'readOutput'>;
   readonly pushes: Pushes;
   readonly dynos: DynoList;
   readonly why: Why;

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { PaasError } from '../errors.js';
 import type { ArchiveReply, ArchiveTask } from './archive-worker.js';
+import type { Source } from './source.js';
 
 /** Compiled worker beside this file; tests name another. */
 export const ARCHIVE_WORKER = new URL('./archive-worker.js', import.meta.url).pathname;
@@ -40,4 +41,23 @@ export async function checkArchive(
     throw new PaasError('storage_full', 'The server has no disk space left to unpack the source.');
   }
   throw new Error(`the archive could not be read (${reply?.code ?? 'the worker died'})`);
+}
+
+/**
+ * What is known before a build: throws `storage_full` when none may begin, and what `checkArchive` throws for an archive.
+ * One archive at a time, since each check is a process of its own.
+ */
+export function createSourceCheck(options: {
+  maxBytes: number;
+  requireSpace: () => Promise<void>;
+}): (source: Source) => Promise<void> {
+  let last: Promise<unknown> = Promise.resolve();
+  return async (source) => {
+    await options.requireSpace();
+    if (source.kind !== 'archive') return;
+    const { path } = source;
+    const check = last.then(() => checkArchive({ path, maxBytes: options.maxBytes, from: 'upload' }));
+    last = check.catch(() => undefined);
+    await check;
+  };
 }

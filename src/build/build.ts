@@ -5,6 +5,7 @@ import { PaasError, quoteValue } from '../errors.js';
 import { type PhaseChecks, parseHealthchecks } from '../platform/app-json.js';
 import type { App } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
+import { BuildpackWatch, buildDiskFull } from './build-trouble.js';
 import { type BuildpackSettings, runBuildpacks } from './buildpacks.js';
 import { buildDockerfile } from './dockerfile.js';
 import { assembleImage, formatSize, imageTag } from './image.js';
@@ -89,17 +90,19 @@ async function* buildWithBuildpacks(
   const { engine, settings, app, buildId, source, signal } = request;
   // Known to be wrong before minutes of building.
   if (procfile !== undefined) resolveProcessTypes({ builtWith: 'buildpacks', procfile, defaults: {} });
-  const result = yield* runBuildpacks({
-    engine,
-    settings,
-    app,
-    buildId,
-    suffix: suffixOf(buildId),
-    directory: request.directory,
-    config: request.config,
-    sourceVersion: source.kind === 'git' ? source.commit : '',
-    signal,
-  });
+  const result = yield* withDiskExplained(
+    runBuildpacks({
+      engine,
+      settings,
+      app,
+      buildId,
+      suffix: suffixOf(buildId),
+      directory: request.directory,
+      config: request.config,
+      sourceVersion: source.kind === 'git' ? source.commit : '',
+      signal,
+    }),
+  );
   try {
     const { processTypes, output } = resolveProcessTypes({
       builtWith: 'buildpacks',
@@ -124,6 +127,27 @@ async function* buildWithBuildpacks(
     return { image, processTypes, buildpacks: result.buildpacks };
   } finally {
     request.discard(result.containerId);
+  }
+}
+
+/** Buildpacks end with an exit code when they cannot write; their output says why. */
+async function* withDiskExplained<Result>(
+  steps: AsyncGenerator<string, Result>,
+): AsyncGenerator<string, Result> {
+  const watch = new BuildpackWatch();
+  try {
+    for (;;) {
+      const step = await steps.next();
+      if (step.done) return step.value;
+      watch.read(step.value);
+      yield step.value;
+    }
+  } catch (error) {
+    const hasFailed = error instanceof PaasError && error.id === 'build_failed';
+    throw hasFailed && watch.hasNoSpace ? buildDiskFull(watch.step) : error;
+  } finally {
+    // Ends the buildpacks when the reader gave up.
+    await steps.return(undefined as Result);
   }
 }
 

@@ -37,6 +37,8 @@ export interface DeployRequest {
 }
 
 export interface Deploys {
+  /** Before `start`: throws what is known already to be wrong with the source, or that no build may begin. */
+  check(source: Source): Promise<void>;
   /**
    * Queues a deploy, which takes over the source's file: one per app runs at a time, and of those that wait the newest
    * takes the place of the others of its app. Everything after that, errors included, is in its output and outcome.
@@ -76,6 +78,7 @@ export interface DeployOptions {
   readonly log: Logger;
   /** Makes the image; `buildSlug` with the engine and the settings of this server. */
   readonly build: (job: BuildJob) => AsyncGenerator<string, Built>;
+  readonly check: (source: Source) => Promise<void>;
   readonly removeContainer: (containerId: string) => Promise<void>;
   readonly branches: Branches;
   readonly timing: { readonly concurrency: number; readonly timeoutMs: number };
@@ -115,6 +118,7 @@ export function createDeploys(options: DeployOptions): Deploys {
   });
 
   return {
+    check: options.check,
     start(request) {
       const { app, by, source } = request;
       const build = createBuild(db, {

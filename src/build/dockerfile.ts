@@ -7,8 +7,10 @@ import { pack as packFiles } from 'tar-fs';
 import { pack } from 'tar-stream';
 import { imageAssemblySpec, LABEL } from '../engine/container-spec.js';
 import type { Engine } from '../engine/engine.js';
+import { PaasError } from '../errors.js';
 import type { App } from '../platform/apps.js';
-import { APT_CONFIG, APT_CONFIG_PATH, CA_BUNDLE_PATH, withCaBundle } from './ca-bundle.js';
+import { buildDiskFull, DockerfileWatch } from './build-trouble.js';
+import { APT_CONFIG, APT_CONFIG_PATH, CA_BUNDLE_PATH, withCaBundle, withoutCaMount } from './ca-bundle.js';
 import { imageTag } from './image.js';
 import { contextIgnore } from './slug-ignore.js';
 import { readSourceFile } from './source-files.js';
@@ -40,16 +42,30 @@ export async function* buildDockerfile(options: {
     cpus: 1.5,
     signal,
   });
+  const watch = new DockerfileWatch();
   try {
     for (;;) {
       const step = await output.next();
       if (step.done) return step.value;
-      yield step.value.replace(/^(?=.)/gm, '       ');
+      const text = withoutCaMount(step.value);
+      watch.read(text);
+      yield text.replace(/^(?=.)/gm, '       ');
     }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw explained(error, watch);
   } finally {
     // Breaks the build off when the reader gave up.
     await output.return('');
   }
+}
+
+/** The engine's error in terms of the Dockerfile as its author knows it. */
+function explained(error: unknown, watch: DockerfileWatch): unknown {
+  if (!(error instanceof PaasError)) return error;
+  if (watch.hasNoSpace || error.id === 'storage_full') return buildDiskFull(watch.step);
+  const hint = error.hint === undefined ? {} : { hint: error.hint };
+  return new PaasError(error.id, withoutCaMount(error.message), hint);
 }
 
 async function packContext(directory: string, dockerfile: string): Promise<Readable> {

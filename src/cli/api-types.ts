@@ -61,6 +61,10 @@ export interface ApiBuild {
   created_at: string;
   output_stream_url: string | null;
   release: { id: string } | null;
+  /** 1 is the next of all that wait. */
+  position: number | null;
+  source_kind: 'git' | 'archive' | 'image';
+  error: string | null;
   source_blob: { version?: string | null } | null;
   user: { email: string };
 }

@@ -1,5 +1,6 @@
 // Connects the deploys with the engine, the loop and the settings.
 
+import { createSourceCheck } from '../build/archive.js';
 import { buildSlug } from '../build/build.js';
 import { createDeploys, type Deploys } from '../build/deploys.js';
 import type { Branches } from '../build/source.js';
@@ -50,6 +51,7 @@ export function wireDeploys(
     db,
     log: log.child({ part: 'build' }),
     build: (job) => buildSlug({ ...job, engine, settings }),
+    check: createSourceCheck({ maxBytes: config.maxSourceBytes, requireSpace: space.requireSpace }),
     removeContainer: engine.removeContainer,
     branches,
     timing: { concurrency: config.buildConcurrency, timeoutMs: config.buildTimeoutMs },

@@ -117,6 +117,7 @@ function makeDeploys(options: {
     db,
     log: pino({ level: 'silent' }),
     build: (job) => buildSlug({ ...job, engine, settings }),
+    check: async () => undefined,
     removeContainer: engine.removeContainer,
     branches: { check: async () => undefined, settle: async () => undefined },
     timing: { concurrency: 2, timeoutMs: options.timeoutMs },
@@ -276,6 +277,11 @@ describe('a git push', () => {
       'app.json is a link',
       { 'app.txt': 'x', 'app.json': '->/etc/shadow' },
       ' !     app.json must be a regular file.',
+    ],
+    [
+      'the disk is full',
+      { 'build.sh': 'echo "cp: write error: No space left on device"; exit 1' },
+      ' !     The disk of the build is full (step "Tiny app detected").',
     ],
     [
       'memory runs out',
@@ -443,6 +449,24 @@ CMD ["cat", "/src/a.txt"]
     expect((await deploy(changed, { 'app.txt': 'x' })).output).toContain(' !     There is no Dockerfile');
     const failed = await deploy(changed, { Dockerfile: `FROM ${stackRunImage}\nRUN exit 5\n` });
     expect(failed.output).toMatch(/ ! {5}.*exit code: 5/);
+    expect(failed.output).toMatch(/^ +#\d+ \[stage-0 2\/2\] RUN exit 5$/m);
+    expect(failed.output).not.toContain('--mount');
+    const full = await deploy(changed, {
+      Dockerfile: `FROM ${stackRunImage}\nRUN echo No space left on device; exit 1\n`,
+    });
+    expect(full.output).toMatch(/ ! {5}The disk of the build is full \(step "\[stage-0 2\/2\] RUN/);
+  });
+
+  it('that is canceled is killed with all its processes', async () => {
+    const mark = `44${process.pid}`;
+    const dockerfile = `FROM ${stackRunImage}\nENV MARK=${mark}\nRUN echo going; sleep ${mark} & sleep ${mark}\n`;
+    const running = deploys.start({ app: newApp(), by, source: await commit({ Dockerfile: dockerfile }) });
+    await expect.poll(() => isRunning(`sleep ${mark}`), { timeout: 30_000 }).toBe(true);
+    const asked = performance.now();
+    await running.cancel('you asked for it');
+    await expect.poll(() => isRunning(`sleep ${mark}`), { timeout: 2000 }).toBe(false);
+    expect(performance.now() - asked).toBeLessThan(2000);
+    expect((await running.done).kind).toBe('canceled');
   });
 });
 

@@ -81,6 +81,7 @@ export function createFakeDeploys(options: {
         };
       }
     },
+    check: async () => undefined,
     removeContainer: async () => undefined,
     branches,
     timing: { concurrency, timeoutMs: 60_000 },

@@ -12,7 +12,7 @@ it('ends a deploy whose app is destroyed meanwhile, without a rejection', async 
   const directory = await mkdtemp(join(tmpdir(), 'paas-deploys-'));
   const { app, by } = addApp(test.db);
   // Never reached: the build is gone before its turn.
-  const unreached = {} as Pick<DeployOptions, 'build' | 'removeContainer' | 'branches' | 'release'>;
+  const unreached = {} as Pick<DeployOptions, 'build' | 'check' | 'removeContainer' | 'branches' | 'release'>;
   const deploys = createDeploys({
     ...unreached,
     db: test.db,

@@ -23,8 +23,8 @@ export const command = defineCommand({
     const now = new Date();
     const rows = builds.map((build) => [
       build.id,
-      build.status,
-      build.source_blob?.version?.slice(0, 8) ?? '',
+      build.position === null ? build.status : `${build.status} (place ${build.position})`,
+      build.source_blob?.version?.slice(0, 8) ?? build.source_kind,
       build.user.email,
       formatAgo(new Date(build.created_at), now),
     ]);

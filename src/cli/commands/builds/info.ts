@@ -20,8 +20,9 @@ export const command = defineCommand({
     printHeader(terminal, `Build ${build.id}`);
     const fields = [
       ['By', build.user.email],
-      ['Source', build.source_blob?.version ?? ''],
-      ['Status', build.status],
+      ['Source', build.source_blob?.version ?? build.source_kind],
+      ['Status', build.position === null ? build.status : `${build.status} (place ${build.position})`],
+      ...(build.error === null ? [] : [['Reason', build.error] as const]),
       ['When', formatAgo(new Date(build.created_at), new Date())],
     ] as const;
     for (const line of formatFields(fields)) print(terminal, line);
