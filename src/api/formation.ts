@@ -4,6 +4,8 @@ import type { Database } from '../db/database.js';
 import { PaasError, quoteValue } from '../errors.js';
 import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
+import { endAutoscaleOutside, getAutoscales } from '../platform/autoscale.js';
+import { getAutosleep } from '../platform/autosleep.js';
 import { type FormationEntry, getFormation, type ScaleUpdate, scale } from '../platform/formation.js';
 import * as schema from '../schemas/formation.js';
 import { AppParams } from '../schemas/parts.js';
@@ -23,7 +25,7 @@ export function addFormationRoutes(server: ApiServer, deps: { db: Database; logA
     { schema: { params: AppParams, response: listOf(schema.FormationEntry) } },
     async (request) => {
       const app = findAppFor(db, accountOf(request), request.params.app);
-      return getFormation(db, app.id).map((entry) => present(entry, app));
+      return getFormation(db, app.id).map((entry) => present(db, entry, app));
     },
   );
 
@@ -34,13 +36,13 @@ export function addFormationRoutes(server: ApiServer, deps: { db: Database; logA
       const by = accountOf(request);
       const app = findAppFor(db, by, request.params.app);
       const updates = request.body.updates.map(readUpdate);
-      return scaleAndLog(deps, { app, by, updates }).map((entry) => present(entry, app));
+      return scaleAndLog(deps, { app, by, updates }).map((entry) => present(db, entry, app));
     },
   );
 
   server.get('/apps/:app/formation/:type', { schema: one }, async (request) => {
     const app = findAppFor(db, accountOf(request), request.params.app);
-    return present(requireEntry(getFormation(db, app.id), request.params.type), app);
+    return present(db, requireEntry(getFormation(db, app.id), request.params.type), app);
   });
 
   server.patch(
@@ -52,7 +54,7 @@ export function addFormationRoutes(server: ApiServer, deps: { db: Database; logA
       const { type } = request.params;
       requireEntry(getFormation(db, app.id), type);
       const formation = scaleAndLog(deps, { app, by, updates: [readUpdate({ type, ...request.body })] });
-      return present(requireEntry(formation, type), app);
+      return present(db, requireEntry(formation, type), app);
     },
   );
 }
@@ -62,9 +64,16 @@ function scaleAndLog(
   options: { app: App; by: Account; updates: ScaleUpdate[] },
 ): FormationEntry[] {
   const { app, by, updates } = options;
-  const formation = scale(deps.db, { app, updates });
+  const { formation, ended } = deps.db.write(() => {
+    const after = scale(deps.db, { app, updates });
+    const scaled = after.filter(({ type }) => updates.some((update) => update.type === type));
+    return { formation: after, ended: endAutoscaleOutside(deps.db, { app, scaled }) };
+  });
   if (updates.length > 0) {
     deps.logAction(app.id, by, [scaleText(formation, new Set(updates.map((update) => update.type)))]);
+  }
+  for (const { type, min, max } of ended) {
+    deps.logAction(app.id, by, [`Autoscale of ${type} is off: scaled outside of ${min} to ${max}`]);
   }
   return formation;
 }
@@ -85,7 +94,10 @@ function requireEntry(formation: readonly FormationEntry[], type: string): Forma
   return entry;
 }
 
-function present(entry: FormationEntry, app: App): schema.FormationEntry {
+function present(db: Database, entry: FormationEntry, app: App): schema.FormationEntry {
+  const sleep = entry.type === 'web' ? getAutosleep(db, app.id) : undefined;
+  const asleepSince = sleep?.asleepSince;
+  const scaling = getAutoscales(db, app.id).get(entry.type);
   return {
     id: derivedId('formation', app.id, entry.type),
     type: entry.type,
@@ -93,6 +105,15 @@ function present(entry: FormationEntry, app: App): schema.FormationEntry {
     size: entry.size,
     dyno_size: { id: derivedId('size', entry.size), name: entry.size },
     command: entry.command,
+    autosleep: sleep
+      ? {
+          after_seconds: sleep.afterMs / 1000,
+          asleep_since: asleepSince === undefined ? null : isoTime(asleepSince),
+        }
+      : null,
+    autoscale: scaling
+      ? { min: scaling.min, max: scaling.max, metric: scaling.metric, target: scaling.target }
+      : null,
     app: appReference(app),
     created_at: isoTime(app.createdAt),
     updated_at: isoTime(app.updatedAt),

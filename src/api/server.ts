@@ -30,6 +30,8 @@ import { addAppRoutes } from './apps.js';
 import { createAttachments } from './attach.js';
 import { refuseForeignOrigins, requireSignIn } from './auth.js';
 import { addAuthorizationRoutes } from './authorizations.js';
+import { addAutoscaleRoutes } from './autoscale.js';
+import { addAutosleepRoutes } from './autosleep.js';
 import { addBuildpackRoutes } from './buildpack-installations.js';
 import { addBuildRoutes } from './builds.js';
 import { addCheckRoutes } from './checks.js';
@@ -168,6 +170,8 @@ function addApi(api: ApiServer, deps: ServerDeps): void {
   addReleaseRoutes(api, { db, logAction, outputLinks, upkeep });
   addFormationRoutes(api, { db, logAction });
   addCheckRoutes(api, { db, logAction });
+  addAutosleepRoutes(api, { db, logAction });
+  addAutoscaleRoutes(api, { db, logAction });
   addDynoRoutes(api, { db, dynos, oneOffs, attachments, logAction });
   addDynoSettingsRoutes(api, { db, logAction, defaults: settings.dynoDefaults });
   addWhyRoutes(api, { db, why: deps.why, logs });

@@ -53,6 +53,23 @@ export interface ApiFormation {
   quantity: number;
   size: string;
   command: string;
+  autoscale?: Pick<ApiAutoscale, 'min' | 'max' | 'metric' | 'target'> | null;
+}
+
+export interface ApiAutosleep {
+  type: string;
+  enabled: boolean;
+  after_seconds: number | null;
+  asleep_since: string | null;
+}
+
+export interface ApiAutoscale {
+  type: string;
+  enabled: boolean;
+  min: number | null;
+  max: number | null;
+  metric: string | null;
+  target: number | null;
 }
 
 export interface ApiBuild {

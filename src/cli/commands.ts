@@ -51,6 +51,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: unknown }>>> = 
   'maintenance:off': () => import('./commands/maintenance/off.js'),
   'maintenance:on': () => import('./commands/maintenance/on.js'),
   ps: () => import('./commands/ps/index.js'),
+  'ps:autoscale': () => import('./commands/ps/autoscale.js'),
+  'ps:autosleep': () => import('./commands/ps/autosleep.js'),
   'ps:cycle': () => import('./commands/ps/cycle.js'),
   'ps:restart': () => import('./commands/ps/restart.js'),
   'ps:scale': () => import('./commands/ps/scale.js'),

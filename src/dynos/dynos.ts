@@ -16,6 +16,7 @@ import type { RolloutOutcome } from '../platform/rollout-outcome.js';
 import type { Router } from '../router/router.js';
 import type { RouterState } from '../router/router-state.js';
 import { createAddresses, divideSubnet } from './addresses.js';
+import type { ScalingTimes } from './autoscale-policy.js';
 import type { Dyno, Verdict } from './dyno.js';
 import { createDynoLog } from './dyno-log.js';
 import { formationDynos } from './formation-dynos.js';
@@ -75,6 +76,8 @@ export interface DynoSettings {
   readonly platform: RouterState['platform'];
   readonly bootTimeoutMs: number;
   readonly coolOffMs: number;
+  /** When autoscale measures and decides; undefined: as in production. */
+  readonly scalingTimes?: ScalingTimes | undefined;
   /** Time between SIGTERM and SIGKILL, where the app has none of its own. */
   readonly stopGraceMs: number;
   /** Age at which the dynos of an app that cycles are replaced. */
@@ -159,7 +162,13 @@ function createParts(options: DynosOptions) {
     wakeup,
     settings,
   });
-  const loadWatch = createLoadWatch({ ...options, dynoLog, lives, containersOf });
+  const loadWatch = createLoadWatch({
+    ...options,
+    scalingTimes: settings.scalingTimes,
+    dynoLog,
+    lives,
+    containersOf,
+  });
   const memoryWatch = (runSignal: AbortSignal) =>
     watchMemory(
       {

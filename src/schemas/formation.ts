@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { exactly, Ignored, Reference, Timestamp } from './parts.js';
+import { exactly, Ignored, NullableString, Reference, Timestamp } from './parts.js';
 
 export const FormationEntry = Type.Object({
   id: Type.String(),
@@ -8,6 +8,16 @@ export const FormationEntry = Type.Object({
   size: Type.String(),
   dyno_size: Reference,
   command: Type.String(),
+  /** Of web, when it sleeps without requests. */
+  autosleep: Type.Union([
+    Type.Object({ after_seconds: Type.Number(), asleep_since: NullableString }),
+    Type.Null(),
+  ]),
+  /** When the platform chooses the quantity. */
+  autoscale: Type.Union([
+    Type.Object({ min: Type.Integer(), max: Type.Integer(), metric: Type.String(), target: Type.Number() }),
+    Type.Null(),
+  ]),
   app: Reference,
   created_at: Timestamp,
   updated_at: Timestamp,

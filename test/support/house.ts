@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { prepareDataDir, readIdentity } from '../../src/daemon/config.js';
 import { type Database, openDatabase } from '../../src/db/database.js';
+import type { ScalingTimes } from '../../src/dynos/autoscale-policy.js';
 import { createDynos, type Dynos } from '../../src/dynos/dynos.js';
 import { createDockerEngine } from '../../src/engine/docker.js';
 import type { Engine } from '../../src/engine/engine.js';
@@ -81,6 +82,7 @@ export async function openHouse(
     memorySampleMs?: number;
     rollbackWindowMs?: number;
     cycleMs?: number;
+    scalingTimes?: ScalingTimes;
   } = {},
 ): Promise<House> {
   const dataDir = mkdtempSync(join(tmpdir(), 'paas-house-'));
@@ -151,6 +153,7 @@ export async function openHouse(
         platform: { host: 'localhost', address: '127.0.0.1:9' },
         bootTimeoutMs: options.bootTimeoutMs ?? 60_000,
         coolOffMs: options.coolOffMs ?? 1_200_000,
+        scalingTimes: options.scalingTimes,
         stopGraceMs: options.stopGraceMs ?? 30_000,
         cycleMs: options.cycleMs ?? 86_400_000,
         rollbackWindowMs: options.rollbackWindowMs ?? 0,

@@ -2,7 +2,7 @@ import type { ApiFormation } from '../../api-types.js';
 import { CliError } from '../../cli-error.js';
 import { appFlags, defineCommand, jsonFlag } from '../../command.js';
 import { formatFormation, formatScaled, parseScale } from '../../formation.js';
-import { action, print, printJson } from '../../terminal.js';
+import { action, print, printJson, warn } from '../../terminal.js';
 
 /** `paas ps:scale [TYPE=QTY[:SIZE]...]`: without arguments it prints the formation. */
 export const command = defineCommand({
@@ -24,12 +24,17 @@ export const command = defineCommand({
       throw new CliError(`No process types on ${app}.\nUpload a Procfile to add process types.`);
     }
     const types = updates.map((update) => update.type);
+    const before = await api.list<ApiFormation>(path);
     const formation = await action(
       terminal,
       'Scaling dynos',
       () => api.request<ApiFormation[]>('PATCH', path, { json: { updates } }),
       (scaled) => `done, now running ${formatScaled(scaled, types)}`,
     );
+    for (const { type } of before.filter(({ autoscale }) => autoscale)) {
+      const isOn = formation.some((entry) => entry.type === type && entry.autoscale);
+      if (!isOn) warn(terminal, `Autoscale of ${type} is off now: this is outside of its bounds.`);
+    }
     if (flags.json) printJson(terminal, formation);
   },
 });
