@@ -6,6 +6,7 @@ import { parseRoute } from '../../../web-ui/src/routes.js';
 import { appStatus } from '../../../web-ui/src/state/app-state.js';
 import { configChanges } from '../../../web-ui/src/state/config-diff.js';
 import { draftRows, keyProblem, parseEnvLines, withEdit } from '../../../web-ui/src/state/config-draft.js';
+import { scalingText } from '../../../web-ui/src/state/scaling-text.js';
 import { commitOf, timeline } from '../../../web-ui/src/state/timeline.js';
 
 const second = 1000;
@@ -48,6 +49,14 @@ describe('time', () => {
   });
 });
 
+test.each([
+  [{}, ''],
+  [{ autosleep: null, autoscale: null }, ''],
+  [{ autosleep: { after_seconds: 1800, asleep_since: null } }, 'sleeps after 30 min without a request'],
+  [{ autosleep: { after_seconds: 90, asleep_since: 'x' } }, 'asleep: the next request starts it'],
+  [{ autoscale: { min: 1, max: 5, metric: 'p95', target: 500 } }, '1 to 5 dynos, p95 500 ms'],
+])('scaling %j', (entry, text) => expect(scalingText(entry)).toBe(text));
+
 describe('appStatus', () => {
   const slug = { id: 's' };
   const web = (state: string) => ({ type: 'web', state });
@@ -57,6 +66,8 @@ describe('appStatus', () => {
     ['up', {}],
     ['up', { dynos: [web('up'), { type: 'run', state: 'crashed' }] }],
     ['starting', { dynos: [web('up'), web('starting')] }],
+    ['stopped', { dynos: [web('idle'), web('idle')] }],
+    ['up', { dynos: [web('idle'), { type: 'worker', state: 'up' }] }],
     ['crashed', { dynos: [web('up'), web('crashed')] }],
     ['stopped', { dynos: [] }],
     ['blank', { dynos: [], releases: [{ status: 'succeeded', slug: null, version: 1 }] }],

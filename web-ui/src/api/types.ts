@@ -38,6 +38,8 @@ export interface FormationEntry {
   quantity: number;
   command: string;
   size: string;
+  autosleep?: { after_seconds: number; asleep_since: string | null } | null;
+  autoscale?: { min: number; max: number; metric: string; target: number } | null;
 }
 
 export interface Release {

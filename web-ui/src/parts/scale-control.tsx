@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Dyno, FormationEntry } from '../api/types.js';
 import { useAction } from '../live/use-action.js';
 import { usePlatform } from '../platform.js';
+import { scalingText } from '../state/scaling-text.js';
 import { Button } from './button.js';
 import { Problem } from './problem.js';
 
@@ -38,6 +39,9 @@ export function ScaleControl(props: {
   return (
     <div class="scale">
       <ScaleProgress quantity={current} dynos={dynos} />
+      <span class="scale-progress" data-testid={`scaling-${type}`}>
+        {scalingText(entry)}
+      </span>
       <fieldset class="stepper" aria-label={`Number of ${type} dynos`}>
         <button
           type="button"
@@ -87,7 +91,8 @@ export function ScaleControl(props: {
 
 function ScaleProgress({ quantity, dynos }: { quantity: number; dynos: readonly Dyno[] }) {
   const up = dynos.filter((dyno) => dyno.state === 'up').length;
-  if (up === quantity && dynos.length === quantity) return null;
+  const isAsleep = dynos.some((dyno) => dyno.state === 'idle');
+  if ((up === quantity || isAsleep) && dynos.length === quantity) return null;
   const text = dynos.length > quantity ? `stopping ${dynos.length - quantity}` : `${up} of ${quantity} up`;
   return (
     <span class="scale-progress" role="status">

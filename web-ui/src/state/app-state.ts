@@ -3,7 +3,8 @@ import type { App, Build, Dyno, Release } from '../api/types.js';
 /**
  * What an app is doing, for a reader in a hurry:
  * maintenance: visitors see the maintenance page; deploying: a build or release phase runs; blank: no code yet;
- * crashed: at least one dyno has crashed; starting: none has, but not all are up; stopped: scaled to nothing; up: all are up.
+ * crashed: at least one dyno has crashed; starting: none has, but not all are up; stopped: scaled to nothing, or asleep;
+ * up: all are up, or sleep.
  */
 export type AppStateName = 'maintenance' | 'deploying' | 'blank' | 'crashed' | 'starting' | 'stopped' | 'up';
 
@@ -51,6 +52,10 @@ function dynoStatus(dynos: readonly Pick<Dyno, 'state'>[]): AppStatus {
   const crashed = of('crashed');
   if (crashed > 0) return { name: 'crashed', detail: `${crashed} of ${total} ${noun(total)} crashed` };
   const up = of('up');
+  const idle = of('idle');
+  if (idle > 0 && up + idle === total) {
+    return { name: up === 0 ? 'stopped' : 'up', detail: 'web sleeps until the next request' };
+  }
   if (up < total) return { name: 'starting', detail: `${up} of ${total} ${noun(total)} up` };
   return { name: 'up', detail: total === 1 ? '1 dyno up' : `all ${total} dynos up` };
 }
