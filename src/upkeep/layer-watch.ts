@@ -25,12 +25,10 @@ export interface LayerNotice {
 }
 
 export interface LayerWatch {
-  /** Measures the running containers whose turn it is. */
-  check(signal: AbortSignal): Promise<void>;
+  /** Measures all running containers whose turn it is, or those that had used half of what they may. */
+  check(which: 'all' | 'large', signal: AbortSignal): Promise<void>;
   /** Measure again at once when the disk has lost this much. */
   readonly alarmBytes: number;
-  /** Whether some layer has used half of what it may. */
-  isAnyLarge(): boolean;
   /** Containers whose layer could not be read the last time. */
   readonly unreadable: number;
 }
@@ -53,7 +51,7 @@ export function createLayerWatch(options: {
   log: Logger;
 }): LayerWatch {
   const watched = new Map<string, Watched>();
-  const large = new Set<string>();
+  const large = new Map<string, Container>();
   let unreadable = 0;
 
   async function look(container: Container, signal: AbortSignal): Promise<void> {
@@ -71,13 +69,16 @@ export function createLayerWatch(options: {
         : await measureTree(entry.path, { maxEntries: MAX_ENTRIES, signal });
     const endedAt = performance.now();
     entry.dueAt = endedAt + (endedAt - startedAt) * REST;
-    if (size === undefined) unreadable += 1;
-    else await judge(container, entry, size);
+    if (size !== undefined) return await judge(container, entry, size);
+    large.delete(container.id);
+    // One that is gone meanwhile is no riddle.
+    const isThere = entry.path === undefined || (await options.engine.layerPath(container.id)) !== undefined;
+    if (isThere) unreadable += 1;
   }
 
   async function judge(container: Container, entry: Watched, size: TreeSize): Promise<void> {
     const limitBytes = limitOf(container, options.limits);
-    if (size.bytes >= limitBytes / 2) large.add(container.id);
+    if (size.bytes >= limitBytes / 2) large.set(container.id, container);
     else large.delete(container.id);
     const isNear = size.bytes >= limitBytes * NEAR;
     const isOver = size.bytes >= limitBytes || !size.isComplete;
@@ -91,27 +92,36 @@ export function createLayerWatch(options: {
     entry.hasWarned = isNear;
   }
 
+  async function lookSafely(container: Container, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await look(container, signal).catch((error: unknown) => {
+      if (!signal.aborted) options.log.warn({ err: error, container: container.name }, 'layer not measured');
+    });
+  }
+
   return {
     get unreadable() {
       return unreadable;
     },
     alarmBytes: options.limits.dynoBytes / 4,
-    isAnyLarge: () => large.size > 0,
-    async check(signal) {
+    async check(which, signal) {
+      if (which === 'large') {
+        for (const container of large.values()) await lookSafely(container, signal);
+        return;
+      }
       const running = (await options.engine.listContainers()).filter(({ state }) => state === 'running');
       const ids = new Set(running.map(({ id }) => id));
-      for (const id of watched.keys()) if (!ids.has(id)) watched.delete(id);
-      for (const id of large) if (!ids.has(id)) large.delete(id);
+      for (const kept of [watched, large]) keepOnly(kept, ids);
       unreadable = 0;
       for (const container of running) {
-        signal.throwIfAborted();
-        await look(container, signal).catch((error: unknown) => {
-          if (!signal.aborted)
-            options.log.warn({ err: error, container: container.name }, 'layer not measured');
-        });
+        await lookSafely(container, signal);
       }
     },
   };
+}
+
+function keepOnly(map: Map<string, unknown>, ids: ReadonlySet<string>): void {
+  for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
 }
 
 function limitOf(container: Container, limits: LayerLimits): number {
@@ -127,9 +137,11 @@ function toNotice(
   const biggest = size.biggest.map(({ path, bytes }) => `${path} ${formatBytes(bytes)}`);
   const used = size.isComplete ? formatBytes(size.bytes) : `${size.entries} files`;
   const where = `most is in ${biggest.join(', ')}`;
+  const disk = container.labels[LABEL.role] === 'build' ? "the build's disk" : "the dyno's own disk";
+  const limit = formatBytes(limitBytes);
   const text =
     kind === 'near'
-      ? `Disk quota nearly used -> ${used} of ${formatBytes(limitBytes)} written to the dyno's own disk, which is lost at every restart; ${where}`
-      : `Disk quota exceeded -> ${used} written to the dyno's own disk, the limit is ${formatBytes(limitBytes)}; ${where}`;
+      ? `Disk quota nearly used -> ${used} of ${limit} written to ${disk}, which is lost when it ends; ${where}`
+      : `Disk quota exceeded -> ${used} written to ${disk}, the limit is ${limit}; ${where}`;
   return { kind, container, bytes: size.bytes, limitBytes, biggest, text };
 }

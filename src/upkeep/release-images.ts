@@ -45,7 +45,7 @@ export function planImages(options: {
   const released = new Set([...options.releases.values()].flat().map(({ image }) => image));
   const unwanted = options.images.filter((image) => {
     if (kept.has(image.id)) return false;
-    const isOfLiveApp = options.releases.has(image.labels[LABEL.app] ?? '');
+    const isOfLiveApp = options.releases.has(appOfImage(image, options.tagPrefix));
     const mayBeOfBuild = isOfLiveApp && !released.has(image.id);
     return !mayBeOfBuild || options.nowMs - image.createdAt > MIN_AGE_MS;
   });
@@ -57,6 +57,12 @@ export function planImages(options: {
     ]),
     revived: sorted.flatMap(({ pinned }) => pinned.filter(({ status }) => status === 'expired')),
   };
+}
+
+/** Id of the app that the image was made for; `''` for none. Pulled images carry no label of ours, only the tag. */
+export function appOfImage(image: Pick<OwnImage, 'labels' | 'tags'>, tagPrefix: string): string {
+  const tag = image.tags.find((name) => name.startsWith(tagPrefix));
+  return image.labels[LABEL.app] || (tag?.slice(tagPrefix.length).split(':')[0] ?? '');
 }
 
 /** The current release is pinned whatever became of its image: an older one would become current in its place. */

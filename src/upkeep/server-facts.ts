@@ -15,6 +15,7 @@ import type { DiskSpace } from './disk-space.js';
 import type { Consumer, Fact, ServerFacts } from './doctor.js';
 import type { LayerWatch } from './layer-watch.js';
 import { planLeftovers } from './leftovers.js';
+import { appOfImage } from './release-images.js';
 import { measureTree } from './tree-size.js';
 
 export interface FactSources {
@@ -28,6 +29,7 @@ export interface FactSources {
   /** Names of apps with a dyno that should run and does not. */
   readonly unhealthyApps: () => readonly string[];
   readonly stackImage: string;
+  readonly settings: { readonly instance: string };
   readonly paths: {
     readonly database: string;
     readonly logDatabase: string;
@@ -113,15 +115,15 @@ async function listConsumers(sources: FactSources): Promise<Consumer[]> {
 }
 
 /** Images by app. What slugs share with the stack image is left out. */
-async function imageConsumers({ db, engine, stackImage }: FactSources): Promise<Consumer[]> {
+async function imageConsumers({ db, engine, stackImage, settings }: FactSources): Promise<Consumer[]> {
   const names = new Map(listApps(db).map(({ id, name }) => [String(id), name]));
   const stackBytes = await engine.inspectImage(stackImage).then(
     ({ sizeBytes }) => sizeBytes,
     () => 0,
   );
   const bytes = new Map<string, number>();
-  for (const { labels, sizeBytes } of await engine.listImages()) {
-    const what = `images of ${names.get(labels[LABEL.app] ?? '') ?? 'no app'}`;
+  for (const { labels, tags, sizeBytes } of await engine.listImages()) {
+    const what = `images of ${names.get(appOfImage({ labels, tags }, `paas-${settings.instance}/`)) ?? 'no app'}`;
     const own = labels[LABEL.build] ? Math.max(0, sizeBytes - stackBytes) : sizeBytes;
     bytes.set(what, (bytes.get(what) ?? 0) + own);
   }

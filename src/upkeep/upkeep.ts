@@ -44,7 +44,7 @@ export const TIMING: Omit<UpkeepTiming, 'checkMs'> = {
 const MORE_MS = 10_000;
 /** From a look at the age of the newest backup, or a failed try to make one, to the next. */
 const BACKUP_LOOK_MS = 600_000;
-/** While no layer is large, they are measured at every sixth look at the disks. */
+/** Layers that are not large are measured at every sixth look at the disks. */
 const CALM_FACTOR = 6;
 /** A disk that stays low is swept again after this. */
 const LOW_SWEEP_MS = 600_000;
@@ -121,10 +121,10 @@ async function lookAtLayers(
   { freeBytes, signal }: { freeBytes: number; signal: AbortSignal },
 ): Promise<void> {
   const isFilling = due.freeBytes - freeBytes > layers.alarmBytes;
-  if (performance.now() < due.layersAt && !isFilling) return;
-  await layers.check(signal);
+  if (performance.now() < due.layersAt && !isFilling) return await layers.check('large', signal);
+  await layers.check('all', signal);
   due.freeBytes = freeBytes;
-  due.layersAt = performance.now() + timing.checkMs * (layers.isAnyLarge() ? 1 : CALM_FACTOR);
+  due.layersAt = performance.now() + timing.checkMs * CALM_FACTOR;
 }
 
 async function sweepWhenDue(deps: UpkeepDeps, due: Due, signal: AbortSignal): Promise<void> {

@@ -26,6 +26,7 @@ const WEB = [
   '    def do_GET(self):',
   '        body = ("word=" + os.environ.get("WORD", "none")[:9]).encode()',
   '        print("x" * 5000, flush=True)',
+  '        if self.path == "/fill": open("/var/tmp/big", "wb").write(b"x" * 30 * 1024 ** 2)',
   '        self.send_response(200); self.send_header("content-length", str(len(body))); self.end_headers()',
   '        self.wfile.write(body)',
   '    def log_message(self, *a): pass',
@@ -157,8 +158,13 @@ describe('a damaged database, or images that somebody removed', () => {
   let paas: Paas;
 
   beforeAll(async () => {
-    paas = await startPaas({ PAAS_DISK_BALLAST: '0', PAAS_DISK_CHECK_SECONDS: '1' });
+    paas = await startPaas({
+      PAAS_DISK_BALLAST: '0',
+      PAAS_DISK_CHECK_SECONDS: '1',
+      PAAS_DYNO_DISK: '20m',
+    });
     await paas.owner.cli(['create', 'kept', '--no-remote']);
+    await paas.owner.cli(['rollback:auto', 'off', '-a', 'kept']);
     for (const mark of ['1', '2', '3']) await deploy(paas, 'kept', makeImage(image, mark));
     await paas.answers('kept', 'word=none');
   });
@@ -203,6 +209,27 @@ describe('a damaged database, or images that somebody removed', () => {
     expect((await paas.owner.cli(['apps'])).stdout).toContain('kept');
     expect((await paas.http('kept')).status).toBe(200);
     expect((await paas.program('admin.js', ['database:check']).ended).stdout).toContain('is whole');
+  });
+
+  it('replaces a dyno that writes more than it may, ends a one-off dyno that does, and says why', async () => {
+    await paas.http('kept', '/fill');
+    const fill = 'head -c 30000000 /dev/zero > /var/tmp/big; sleep 120';
+    const oneOff = paas.owner.startCli(['run', '-a', 'kept', '--', 'sh', '-c', fill]);
+    const log = await eventually(
+      'both ends',
+      async () => {
+        const { stdout } = await paas.owner.cli(['logs', '-a', 'kept', '-n', '200']);
+        const said = (dyno: string) => new RegExp(`heroku\\[${dyno}\\]: Disk quota exceeded`).test(stdout);
+        return said('web\\.1') && said('run\\.\\d+') && stdout;
+      },
+      60_000,
+    );
+    expect(log).toContain("Disk quota exceeded -> 30 MB written to the dyno's own disk, the limit is 20 MB");
+    expect(log).toContain('most is in /var/tmp 30 MB');
+    expect((await oneOff.ended).code).toBe(137);
+    await paas.answers('kept', 'word=none');
+    const doctor = await paas.owner.cli(['doctor']);
+    expect(doctor.stdout).toMatch(/ok {4}biggest: images of kept/);
   });
 
   it('says which release cannot be gone back to, and why; the current one goes on', async () => {

@@ -210,7 +210,7 @@ describe('the watchdog of writable layers', () => {
       log,
     });
     const check = async () => {
-      await watch.check(AbortSignal.timeout(30_000));
+      await watch.check('all', AbortSignal.timeout(30_000));
       return notices.at(-1);
     };
     const near = await eventually('a warning', check);
@@ -239,7 +239,7 @@ describe('the ballast', () => {
       {
         ...sweepDeps(),
         space: createDiskSpace({ dataDir: mount, engine: house.engine, floor: { bytes: 1024 ** 2 } }),
-        layers: { check: async () => undefined, isAnyLarge: () => false, alarmBytes: 1e9, unreadable: 0 },
+        layers: { check: async () => undefined, alarmBytes: 1e9, unreadable: 0 },
         paths: { ballast, backups: join(mount, 'backups') },
         timing: { ...TIMING, checkMs: 50 },
         ballastBytes: 1024 ** 3,

@@ -112,6 +112,12 @@ describe('planImages', () => {
     expect(plan({ images }).remove).toEqual(['sha256:x', 'sha256:z']);
   });
 
+  it('leaves a young pulled image, which has no label, to the build that has just tagged it', () => {
+    const pulled = (app: string) =>
+      image(`sha256:${app}`, '', { tags: [`paas-x/${app}:1`], createdAt: nowMs });
+    expect(plan({ images: [pulled('a'), pulled('gone')] }).remove).toEqual(['paas-x/gone:1']);
+  });
+
   it("takes only our tags: an operator's tag on our image, or on one made from it, stays", () => {
     const images = [
       image('sha256:1', 'gone', { tags: ['paas-x/a:1', 'backup/a:1'] }),
