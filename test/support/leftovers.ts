@@ -39,7 +39,9 @@ function strayFiles(dataDir: string): string[] {
       .map((name) => `${repository}/objects/${name}`),
     ...locksIn(join(dataDir, 'repositories', repository)),
   ]);
-  return [...temporary.map((name) => `tmp/${name}`), ...inRepositories];
+  // Sources (`source-…`) are kept for an hour; the file of a build goes with it.
+  const uploads = list(join(dataDir, 'uploads')).filter((name) => name.startsWith('build-'));
+  return [...temporary.map((name) => `tmp/${name}`), ...inRepositories, ...uploads];
 }
 
 function locksIn(repository: string): string[] {

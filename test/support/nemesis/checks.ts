@@ -6,6 +6,7 @@ import { backendName } from '../../../src/router/config.js';
 import { showProcesses, withWorker } from '../../../src/router/runtime-api.js';
 import { requestAs } from '../house.js';
 import { findLeftovers } from '../leftovers.js';
+import { accountLines, countNotices } from '../log-accounting.js';
 import { type AppModel, configText, Fact, UNKNOWN, UNKNOWN_QUANTITY } from './model.js';
 import type { World } from './world.js';
 
@@ -279,23 +280,19 @@ async function checkLogs(world: World): Promise<string[]> {
 }
 
 function judgeLog(name: string, text: string): string[] {
-  const faults: string[] = [];
-  const told = [...text.matchAll(/: (\d+) messages (?:of \S+ )?dropped/g)].reduce(
-    (sum, [, n]) => sum + Number(n),
-    0,
+  const lines = text.split('\n').map((line) => line.replace(/^data: /, ''));
+  const { dropped, unknownGaps } = countNotices(lines);
+  const accounts = accountLines(lines);
+  const faults = accounts
+    .filter(({ repeated }) => repeated.length > 0)
+    .map((account) => `I6 ${name} ${account.process}: lines ${account.repeated.join(' ')} come again`);
+  const gaps = accounts.filter(({ missing }) => missing.length > 0);
+  const missing = gaps.reduce((sum, account) => sum + account.missing.length, 0);
+  if (missing <= dropped || unknownGaps > 0) return faults;
+  const where = gaps.map(
+    ({ process, launch, missing: numbers }) => `${process} ${launch} ${numbers.join(' ')}`,
   );
-  const seen = new Map<string, number[]>();
-  for (const [, id = '', number] of text.matchAll(/: tick ([0-9a-f]{8}) (\d+)$/gm)) {
-    seen.set(id, [...(seen.get(id) ?? []), Number(number)]);
-  }
-  let missing = 0;
-  for (const [id, numbers] of seen) {
-    const repeated = numbers.filter((number, index) => index > 0 && number <= (numbers[index - 1] ?? 0));
-    if (repeated.length > 0) faults.push(`I6 ${name}: lines ${repeated.join(' ')} of ${id} come again`);
-    missing += (numbers.at(-1) ?? 0) - (numbers[0] ?? 0) + 1 - numbers.length;
-  }
-  if (missing > told) faults.push(`I6 ${name}: ${missing} lines are missing, ${told} were told`);
-  return faults;
+  return [...faults, `I6 ${name}: ${missing} lines are missing, ${dropped} were told: ${where.join(', ')}`];
 }
 
 async function readLog(world: World, app: string): Promise<string | undefined> {
