@@ -12,6 +12,7 @@ uninstall() {
   stop_all
   step "Removing its containers, images, volumes and networks"
   remove_docker_objects "$purge"
+  remove_firewall
   step "Removing its files"
   remove_files
   if [ -n "$purge" ]; then
@@ -42,6 +43,23 @@ remove_docker_objects() {
     mapfile -t objects < <(engine image ls --format '{{.Repository}}:{{.Tag}}' | grep -E '^paas-stack-(build|run|base):' | sort)
     remove_objects "image rm" "${objects[@]}"
   fi
+}
+
+# The chains that the daemon keeps in the host's firewall (src/firewall/rules.ts names them).
+remove_firewall() {
+  local tool id chain jump
+  id=$(instance_id)
+  [ -n "$id" ] || return 0
+  for tool in iptables ip6tables; do
+    command -v "$tool" >/dev/null || continue
+    for chain in "PAAS-INPUT-${id:0:15}" "PAAS-FORWARD-${id:0:15}"; do
+      while read -ra jump; do
+        "$tool" -w 5 -D "${jump[@]:1}" >>"$log_file" 2>&1 || true
+      done < <("$tool" -w 5 -S 2>>"$log_file" | grep -- " -j $chain\$")
+      "$tool" -w 5 -F "$chain" >>"$log_file" 2>&1 || continue
+      "$tool" -w 5 -X "$chain" >>"$log_file" 2>&1 || note "Chain $chain of $tool could not be removed"
+    done
+  done
 }
 
 # remove_objects SUBCOMMAND OBJECT...

@@ -15,6 +15,7 @@ import { cacheVolumeName } from '../engine/container-spec.js';
 import { createDockerEngine } from '../engine/docker.js';
 import type { Engine } from '../engine/engine.js';
 import { readOpenFilesLimit } from '../engine/open-files.js';
+import type { Firewall } from '../firewall/firewall.js';
 import { createHeldPushes } from '../git/held-pushes.js';
 import { createPushes, type Pushes } from '../git/pushes.js';
 import { type GitPlace, removeRepository } from '../git/repository.js';
@@ -30,6 +31,7 @@ import { ensureCollector } from './ensure-collector.js';
 import { openOwnDatabase } from './open-database.js';
 import { VERSION } from './version.js';
 import { wireDeploys } from './wire-deploys.js';
+import { wireFirewall } from './wire-firewall.js';
 import { type WiredUpkeep, wireUpkeep } from './wire-upkeep.js';
 
 /** The running parts; `stop` ends them in the order that loses nothing. */
@@ -79,6 +81,7 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
   const router = wireRouter(options, stopping.signal);
   const network = `paas-${identity.instance}`;
   const dynos = wireDynos(options, { db, engine, logs, router, network, signal: stopping.signal });
+  const firewall = wireFirewall(options, { engine, network });
   const disk = loadDiskConfig(options.env);
   const space = createDiskSpace({ dataDir: config.dataDir, engine, floor: disk.floor });
   const place: GitPlace = {
@@ -107,6 +110,7 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
     logs,
     router,
     dynos,
+    firewall,
     deploys,
     upkeep,
     pushes,
@@ -122,6 +126,7 @@ interface Parts {
   readonly logs: LogClient;
   readonly router: Router;
   readonly dynos: Dynos;
+  readonly firewall: Firewall;
   readonly deploys: Deploys;
   readonly upkeep: WiredUpkeep;
   readonly pushes: Pushes;
@@ -168,9 +173,18 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
       log: log.child({ part: 'logs' }),
     });
     signal.throwIfAborted();
-    await Promise.all([router.start(), pushes.start(), removeBuildContainers(engine)]);
+    await Promise.all([
+      router.start(),
+      pushes.start(),
+      parts.firewall.ensure(),
+      removeBuildContainers(engine),
+    ]);
     signal.throwIfAborted();
-    loop = Promise.all([parts.dynos.run(), parts.upkeep.run(stopping.signal)]).then(() => undefined);
+    loop = Promise.all([
+      parts.dynos.run(),
+      parts.upkeep.run(stopping.signal),
+      parts.firewall.run(stopping.signal),
+    ]).then(() => undefined);
     loop.catch(fail);
     await deploys.resume();
     await server.listen({ host: API_ADDRESS, port: config.apiPort });

@@ -1,12 +1,18 @@
 // Networks and volumes on Docker.
 
+import { isIP } from 'node:net';
 import type Docker from 'dockerode';
 import { PaasError } from '../errors.js';
 import { LABEL } from './container-spec.js';
 import { engineError, hasStatus } from './docker-errors.js';
 import type { Engine } from './engine.js';
 
-type NetworkCalls = Pick<Engine, 'ensureVolume' | 'removeVolume' | 'ensureNetwork' | 'removeNetwork'>;
+type NetworkCalls = Pick<
+  Engine,
+  'ensureVolume' | 'removeVolume' | 'ensureNetwork' | 'inspectBridge' | 'removeNetwork'
+>;
+
+const BRIDGE_NAME = 'com.docker.network.bridge.name';
 
 /** The part of the Engine that is about networks and volumes. */
 export function createNetworkCalls({ docker, instance }: { docker: Docker; instance: string }): NetworkCalls {
@@ -33,11 +39,24 @@ export function createNetworkCalls({ docker, instance }: { docker: Docker; insta
           Driver: 'bridge',
           EnableIPv6: false,
           IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway, IPRange: engineRange }] },
-          Options: { 'com.docker.network.bridge.enable_icc': String(!isolated) },
+          Options: {
+            [BRIDGE_NAME]: bridgeName(name),
+            'com.docker.network.bridge.enable_icc': String(!isolated),
+          },
           Labels: own,
         }),
         `network ${name}`,
       );
+    },
+    async inspectBridge(name) {
+      const network = await orUndefined(docker.getNetwork(name).inspect(), `network ${name}`);
+      if (network === undefined) return undefined;
+      return {
+        bridge: network.Options?.[BRIDGE_NAME] ?? `br-${network.Id.slice(0, 12)}`,
+        addresses: Object.values(network.Containers ?? {})
+          .map(({ IPv4Address }) => IPv4Address.split('/')[0] ?? '')
+          .filter((address) => isIP(address) === 4),
+      };
     },
     async removeNetwork(name) {
       const network = await orUndefined(docker.getNetwork(name).inspect(), `network ${name}`);
@@ -46,6 +65,14 @@ export function createNetworkCalls({ docker, instance }: { docker: Docker; insta
       await orUndefined(docker.getNetwork(name).remove(), `network ${name}`);
     },
   };
+}
+
+/**
+ * The interface of a network of ours on the host, known before the network is made: rules of the host's firewall name it.
+ * The kernel takes 15 characters; the end of our network names is what tells them apart.
+ */
+export function bridgeName(network: string): string {
+  return `pa-${network.slice(-12)}`;
 }
 
 function requireOurs(
