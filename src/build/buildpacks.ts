@@ -122,7 +122,7 @@ function containerSpec(options: {
     mounts: [
       { kind: 'volume', source: options.cache, target: '/cache', readOnly: false },
       { kind: 'bind', source: settings.buildpacksDirectory, target: '/buildpacks', readOnly: true },
-      { kind: 'tmpfs', target: '/env', sizeBytes: ENV_BYTES },
+      { kind: 'tmpfs', target: '/env', sizeBytes: ENV_BYTES, holds: 'secrets' },
       ...caMount,
     ],
     network: settings.network,

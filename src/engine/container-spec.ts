@@ -55,7 +55,21 @@ export interface ContainerSpec {
 export type Mount =
   | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean }
   | { readonly kind: 'volume'; readonly source: string; readonly target: string; readonly readOnly: boolean }
-  | { readonly kind: 'tmpfs'; readonly target: string; readonly sizeBytes: number };
+  | {
+      readonly kind: 'tmpfs';
+      readonly target: string;
+      readonly sizeBytes: number;
+      /** Secrets are for the container's user only and no programs; `/tmp` is for all that runs in it. */
+      readonly holds: 'secrets' | 'temporary files';
+    };
+
+/** Temporary files of what runs a release: in memory (and counted there), gone with the container. */
+const TEMPORARY: Mount = {
+  kind: 'tmpfs',
+  target: '/tmp',
+  sizeBytes: 256 * 1024 * 1024,
+  holds: 'temporary files',
+};
 
 /** Numeric user and group `app` of the stack images: what runs in a container of ours is never root. */
 export const APP_USER = '20000:20000';
@@ -187,6 +201,7 @@ function releaseContainer(request: ReleaseContainerRequest, role: ContainerRole)
     user: userFor(request.imageUser),
     memoryBytes: request.memoryBytes,
     pidsLimit: request.pidsLimit ?? 256,
+    mounts: [TEMPORARY],
     network: request.network,
   };
 }

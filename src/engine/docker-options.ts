@@ -32,7 +32,10 @@ export function toDockerOptions(
   };
 }
 
-function hostConfig(spec: ContainerSpec, maxOpenFiles: number): Docker.HostConfig {
+function hostConfig(
+  spec: ContainerSpec,
+  maxOpenFiles: number,
+): Docker.HostConfig & { CgroupnsMode: 'private' } {
   return {
     AutoRemove: false,
     Privileged: false,
@@ -58,6 +61,8 @@ function hostConfig(spec: ContainerSpec, maxOpenFiles: number): Docker.HostConfi
     IpcMode: 'private',
     PidMode: '',
     UTSMode: '',
+    // The default with version 1 of control groups is the host's.
+    CgroupnsMode: 'private',
     NetworkMode: spec.network?.name ?? 'none',
     Mounts: spec.mounts.flatMap(toMount),
     Tmpfs: Object.fromEntries(spec.mounts.flatMap(toTmpfs)),
@@ -72,7 +77,8 @@ function toMount(mount: Mount): Docker.MountSettings[] {
 // Not the `tmpfs` kind of Mounts: that one cannot be given an owner.
 function toTmpfs(mount: Mount): [string, string][] {
   if (mount.kind !== 'tmpfs') return [];
-  return [[mount.target, `rw,nosuid,nodev,noexec,size=${mount.sizeBytes},mode=0700,uid=20000,gid=20000`]];
+  const access = mount.holds === 'secrets' ? 'noexec,mode=0700,uid=20000,gid=20000' : 'exec,mode=1777';
+  return [[mount.target, `rw,nosuid,nodev,${access},size=${mount.sizeBytes}`]];
 }
 
 function networking(

@@ -51,7 +51,7 @@ const specs: Record<ContainerSpec['role'], ContainerSpec> = {
     mounts: [
       { kind: 'volume', source: 'cache', target: '/cache', readOnly: false },
       { kind: 'bind', source: '/srv/buildpacks', target: '/buildpacks', readOnly: true },
-      { kind: 'tmpfs', target: '/env', sizeBytes: MIB },
+      { kind: 'tmpfs', target: '/env', sizeBytes: MIB, holds: 'secrets' },
     ],
     network: 'paas-i1-build',
   }),
