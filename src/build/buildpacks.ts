@@ -6,6 +6,7 @@ import { pack as packFiles } from 'tar-fs';
 import { extract, type Pack, pack } from 'tar-stream';
 import { buildSpec, cacheVolumeName, LABEL, type Mount } from '../engine/container-spec.js';
 import type { Attachment, Engine } from '../engine/engine.js';
+import { outOfMemory } from '../engine/out-of-memory.js';
 import { PaasError } from '../errors.js';
 import type { App } from '../platform/apps.js';
 import { CA_BUNDLE_ENV, CA_BUNDLE_PATH } from './ca-bundle.js';
@@ -67,11 +68,15 @@ export async function* runBuildpacks(options: {
     const streams = await engine.attach(id, { tty: false, stdin: true });
     await engine.startContainer(id);
     sendConfig(streams, options.config);
-    yield* mergedText(streams);
+    let step = 'of the buildpacks';
+    for await (const text of mergedText(streams)) {
+      step = lastHeading(text) ?? step;
+      yield text;
+    }
     const { exitCode } = await engine.waitContainer(id, { signal });
     signal.throwIfAborted();
     const { oomKilled } = await engine.inspectContainer(id);
-    if (exitCode !== 0) throw failure({ exitCode, oomKilled, memoryBytes: settings.memoryBytes });
+    if (exitCode !== 0) throw failure({ exitCode, oomKilled, step, memoryBytes: settings.memoryBytes });
     const result = { containerId: id, ...(await readResult(engine, id)) };
     isKept = true;
     return result;
@@ -195,17 +200,20 @@ function checkResult(found: unknown): Omit<BuildpackResult, 'containerId'> {
   return { buildpacks, defaultProcessTypes: Object.fromEntries(entries), vendor };
 }
 
-function failure(end: { exitCode: number; oomKilled: boolean; memoryBytes: number }): PaasError {
+/** What the build says it does, in the last line of a piece that is a heading; undefined when none is. */
+function lastHeading(text: string): string | undefined {
+  return [...text.matchAll(/^-----> (.{1,100})$/gm)].at(-1)?.[1]?.trim();
+}
+
+function failure(end: {
+  exitCode: number;
+  oomKilled: boolean;
+  step: string;
+  memoryBytes: number;
+}): PaasError {
   // Before the exit code: the engine also reports it when a child was killed and the driver went on.
   if (end.oomKilled || end.exitCode === 137) {
-    const mebibytes = Math.floor(end.memoryBytes / 1024 / 1024);
-    return new PaasError(
-      'build_failed',
-      `The build was killed: it needs more than its ${mebibytes} MiB of memory.`,
-      {
-        hint: 'Make the build need less, or ask the operator to raise PAAS_BUILD_MEMORY.',
-      },
-    );
+    return outOfMemory({ step: end.step, limitBytes: end.memoryBytes });
   }
   if (end.exitCode === NO_BUILDPACK_MATCHED) {
     return new PaasError('build_failed', 'No buildpack matched the app.', {

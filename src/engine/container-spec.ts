@@ -74,6 +74,9 @@ const TEMPORARY: Mount = {
 /** Numeric user and group `app` of the stack images: what runs in a container of ours is never root. */
 export const APP_USER = '20000:20000';
 
+/** Processes that a build may have at once: compilers start many. */
+export const BUILD_PIDS = 1024;
+
 /** What every kind of container tells about itself and is given. */
 export interface ContainerRequest {
   readonly instance: string;
@@ -162,7 +165,7 @@ export function buildSpec(
     memoryBytes: request.memoryBytes,
     cpuShares: 256,
     cpus: 1.5,
-    pidsLimit: 1024,
+    pidsLimit: BUILD_PIDS,
     oomScoreAdj: 500,
     mounts: request.mounts,
     network: request.network === undefined ? undefined : { name: request.network, ip: undefined },

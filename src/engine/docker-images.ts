@@ -4,10 +4,12 @@ import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { PaasError, quoteValue } from '../errors.js';
 import { BuildkitPrinter, decodeBuildkitTrace } from './buildkit-trace.js';
-import { LABEL } from './container-spec.js';
+import { BUILD_PIDS, LABEL } from './container-spec.js';
 import { dialJson, dialStream, readJsonLines } from './docker-calls.js';
 import { engineError, hasStatus } from './docker-errors.js';
 import type { DockerfileBuild, Engine, ImageDetails } from './engine.js';
+import { failedStep, outOfMemory } from './out-of-memory.js';
+import { watchSteps } from './step-limits.js';
 
 type ImageCalls = Pick<
   Engine,
@@ -54,10 +56,6 @@ async function* buildImage(
       t: options.tag,
       labels: options.labels,
       buildargs: options.buildArgs,
-      memory: options.memoryBytes,
-      memswap: options.memoryBytes,
-      cpuquota: Math.round(options.cpus * 100_000),
-      cpuperiod: 100_000,
       rm: true,
       abortSignal: options.signal,
     }) as Promise<Readable>,
@@ -65,6 +63,7 @@ async function* buildImage(
     options.signal,
   );
   const printer = new BuildkitPrinter();
+  const steps = watchSteps({ memoryBytes: options.memoryBytes, cpus: options.cpus, pids: BUILD_PIDS });
   let digest: string | undefined;
   try {
     for await (const message of readJsonLines(stream)) {
@@ -73,12 +72,14 @@ async function* buildImage(
         if (text !== '') yield text;
       }
       digest = digestOf(message) ?? digest;
-      if (typeof message['error'] === 'string') throw buildFailure(message['error']);
+      if (typeof message['error'] === 'string')
+        throw buildFailure(message['error'], { ...steps.stop(), limitBytes: options.memoryBytes });
     }
   } catch (error) {
     options.signal.throwIfAborted();
     throw engineError(error, 'the Dockerfile build');
   } finally {
+    steps.stop();
     // dockerode ends its BuildKit session on this event, which an aborted stream does not send.
     if (!stream.readableEnded) stream.emit('end');
     stream.destroy();
@@ -95,7 +96,10 @@ function digestOf(message: Record<string, unknown>): string | undefined {
 }
 
 /** BuildKit's text names the failed step and quotes the Dockerfile, which are the user's own. */
-function buildFailure(text: string): PaasError {
+function buildFailure(text: string, memory: { ranOutOfMemory: boolean; limitBytes: number }): PaasError {
+  const failed = failedStep(text);
+  if (failed?.wasKilled || (failed !== undefined && memory.ranOutOfMemory))
+    return outOfMemory({ step: failed.step, limitBytes: memory.limitBytes });
   if (/no space left on device/i.test(text)) return engineError(new Error(text), 'the Dockerfile build');
   return new PaasError('build_failed', text.slice(0, 2000));
 }

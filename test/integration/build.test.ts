@@ -286,7 +286,7 @@ describe('a git push', () => {
     [
       'memory runs out',
       { 'build.sh': 'awk "BEGIN { x = \\"x\\"; while (1) x = x x }"' },
-      'needs more than its 256 MiB of memory',
+      'Out of memory at step Tiny app detected, limit 256 MB',
     ],
   ])('fails and says so when %s', async (_when, files, message) => {
     const app = newApp();

@@ -1,0 +1,325 @@
+// What an app, a one-off and a build can see, do and reach, told by a probe from inside; and that the host's rules come
+// back when somebody takes them away. Everything happens in a network namespace with an engine of its own.
+
+import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/house.js';
+import { type Paas, type Repository, startPaas } from '../support/paas.js';
+import { openPrivateEngine, type PrivateEngine } from '../support/private-engine.js';
+import { openSurroundings, type Surroundings } from '../support/surroundings.js';
+
+const PROBE = readFileSync(join(import.meta.dirname, '../fixtures/apps/probe/probe.py'), 'utf8');
+const API_PORT = 7071;
+const BUILD_IMAGE = 'probe-build';
+const LAN_ALLOWED = '10.66.0.0/16';
+
+interface Report {
+  readonly sockets: string[];
+  readonly mounts: [string, string, string, string][];
+  readonly status: Readonly<Record<'Uid' | 'CapEff' | 'CapBnd' | 'NoNewPrivs' | 'Seccomp', string>>;
+  readonly environment: string[];
+  readonly namespaces: Readonly<Record<string, string>>;
+  readonly ipv6: string[];
+  readonly pids: number[];
+  readonly attempts: Readonly<Record<string, string>>;
+  readonly name: string;
+  readonly reach: Readonly<Record<string, string>>;
+  readonly tmp: number;
+  readonly shm: number;
+}
+
+let engine: PrivateEngine;
+let around: Surroundings;
+let paas: Paas;
+let app: Repository;
+let targets: string[];
+const reports: Record<string, Report> = {};
+
+beforeAll(async () => {
+  engine = await openPrivateEngine();
+  around = await openSurroundings(engine.network);
+  await makeBuildImage();
+  paas = await startPaas(
+    {
+      PAAS_FIREWALL: 'on',
+      PAAS_EGRESS_ALLOW: LAN_ALLOWED,
+      PAAS_API_PORT: String(API_PORT),
+      PAAS_BUILD_MEMORY: '300m',
+      PAAS_STACK_BUILD_IMAGE: BUILD_IMAGE,
+    },
+    { engine },
+  );
+  const gateway = await networkField('.Gateway');
+  targets = [
+    ...[2375, 2376, 2377, 7946, 22, API_PORT, around.hostPort].flatMap((port) =>
+      [gateway, '172.17.0.1', engine.network.address, '192.168.77.2'].map((host) => `${host}:${port}`),
+    ),
+    `${gateway}:${paas.httpPort}`,
+    `${engine.network.address}:${paas.httpPort}`,
+    `${around.metadata}:80`,
+    `${around.lan}:5432`,
+    `${engine.network.hostAddress}:22`,
+    `${around.internet}:80`,
+  ];
+  await paas.owner.cli(['create', 'probe']);
+  app = await paas.owner.repository('probe', {
+    files: {
+      'probe.py': PROBE,
+      targets: targets.join(' '),
+      Procfile: 'web: python3 /app/probe.py serve',
+    },
+  });
+  const pushed = await app.push();
+  expect(pushed.code, pushed.all).toBe(0);
+  reports['build'] = readReport(pushed.all);
+  reports['dyno'] = JSON.parse(await paas.answers('probe', '"reach"', `/?${targets.join('+')}`));
+  const ran = await paas.owner.cli([
+    'run',
+    '-a',
+    'probe',
+    '--',
+    'python3',
+    '/app/probe.py',
+    'report',
+    targets.join(' '),
+  ]);
+  reports['one-off'] = readReport(ran.all);
+});
+
+afterAll(async () => {
+  await paas?.[Symbol.asyncDispose]();
+  await around?.[Symbol.asyncDispose]();
+  await engine?.[Symbol.asyncDispose]();
+});
+
+describe.each(['dyno', 'one-off', 'build'])('from a %s', (kind) => {
+  it('no socket and no path of the host is seen', () => {
+    const { sockets, mounts, pids } = report(kind);
+    expect(sockets).toEqual([]);
+    const shown = mounts
+      .filter(([, , type]) => type === 'ext4')
+      .map(([, target]) => target)
+      .sort();
+    const declared = kind === 'build' ? ['/buildpacks', '/cache'] : [];
+    const bundle = shown.filter((target) => kind === 'build' && target === '/etc/paas/ca-bundle.crt');
+    // The engine's own init program, and the three files that it writes for every container.
+    const ofEngine = ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf', '/usr/sbin/docker-init'];
+    expect(shown.map((target) => target.replace(/^\/sbin/, '/usr/sbin'))).toEqual(
+      [...declared, ...bundle, ...ofEngine].sort(),
+    );
+    expect(pids.length).toBeLessThan(15);
+  });
+
+  it('nothing can be done that root could do', () => {
+    const { status, attempts, ipv6, namespaces, shm, tmp } = report(kind);
+    expect(status).toEqual({
+      Uid: '20000',
+      CapEff: '0000000000000000',
+      CapBnd: '0000000000000000',
+      NoNewPrivs: '1',
+      Seccomp: '2',
+    });
+    for (const [what, result] of Object.entries(attempts)) {
+      expect(result, what).toMatch(
+        /not permitted|Read-only|denied|No such (process|file)|CalledProcessError|Address family not supported/,
+      );
+    }
+    expect(ipv6).toEqual([]);
+    expect(shm).toBe(64 * 1024 ** 2);
+    if (kind !== 'build') expect(tmp).toBe(256 * 1024 ** 2);
+    for (const name of ['pid', 'ipc', 'uts', 'net', 'mnt', 'cgroup']) {
+      expect(namespaces[name], name).not.toBe(hostNamespace(name));
+    }
+  });
+
+  it('names and the internet are reached, the host, the LAN and the metadata service are not', () => {
+    const { reach, name } = report(kind);
+    const open = Object.keys(reach).filter((target) => reach[target] === 'open');
+    expect(open.sort()).toEqual(
+      [
+        `${around.internet}:80`,
+        ...[gatewayOf(), engine.network.address].map((host) => `${host}:${paas.httpPort}`),
+      ].sort(),
+    );
+    const closed = Object.entries(reach).filter(([target]) => !open.includes(target));
+    expect(closed.filter(([, result]) => result !== 'timeout' && result !== 'timed out')).toEqual([]);
+    if (around.nameServer !== undefined) expect(name).toBe(around.internet);
+  });
+});
+
+it('a dyno does not reach the dyno of another app', async () => {
+  const ip = (await engine.docker(['ps', '-q', '--filter', 'label=paas.role=dyno'])).trim();
+  const [address] = (
+    await engine.docker(['inspect', '-f', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', ip])
+  ).split('\n');
+  const ran = await paas.owner.cli([
+    'run',
+    '-a',
+    'probe',
+    '--',
+    'python3',
+    '/app/probe.py',
+    'report',
+    `${address}:5000`,
+  ]);
+  expect(readReport(ran.all).reach).toEqual({ [`${address}:5000`]: 'timeout' });
+});
+
+it('steps of a Dockerfile reach names and the internet, and no metadata, LAN or host', async () => {
+  await paas.owner.cli(['create', 'probe-docker']);
+  const repository = await paas.owner.repository('probe-docker', {
+    files: {
+      'probe.py': PROBE,
+      Dockerfile: `FROM paas-stack-run:13\nCOPY probe.py /app/probe.py\nRUN python3 /app/probe.py report '${targets.join(' ')}' | fold -w 900\nCMD ["sleep", "1000"]\n`,
+    },
+  });
+  const pushed = await repository.push();
+  expect(pushed.code, pushed.all).toBe(0);
+  const { reach, name, sockets } = readReport(pushed.all);
+  expect(sockets).toEqual([]);
+  const open = Object.keys(reach).filter((target) => reach[target] === 'open');
+  expect(open.filter((target) => !target.endsWith(`:${paas.httpPort}`))).toEqual([`${around.internet}:80`]);
+  if (around.nameServer !== undefined) expect(name).toBe(around.internet);
+});
+
+it('a step of a Dockerfile that needs too much memory is ended, and only it', async () => {
+  await paas.owner.cli(['create', 'hog-docker']);
+  const repository = await paas.owner.repository('hog-docker', {
+    files: {
+      Dockerfile: `FROM paas-stack-run:13\nRUN sleep 1 && python3 -c 'x = "a" * (1 << 30)'\nCMD ["sleep", "1000"]\n`,
+    },
+  });
+  const pushed = await repository.push();
+  expect(pushed.code).not.toBe(0);
+  expect(pushed.all).toContain('Out of memory at step RUN sleep 1 && python3');
+  expect(pushed.all).toContain('limit 300 MB');
+  expect((await paas.http('probe', '/?')).status).toBe(200);
+});
+
+it('rules that somebody took away are back within 30 seconds, and the log says so', async () => {
+  const rules = async () => (await engine.run(['iptables', '-S'])) + (await engine.run(['ip6tables', '-S']));
+  const before = await rules();
+  const bridge = `pa-${paas.network.slice(-12)}`;
+  await engine.run(['iptables', '-F', 'DOCKER-USER']);
+  await engine.run(['iptables', '-D', 'INPUT', '1']);
+  await engine.run(['ip6tables', '-F']);
+  await engine.run(['ip', 'link', 'set', bridge, 'down']);
+  const withoutReturn = (text: string) => text.replace('-A DOCKER-USER -j RETURN\n', '');
+  await eventually(
+    'the rules are back',
+    async () => withoutReturn(await rules()) === withoutReturn(before),
+    30_000,
+  );
+  await eventually('the bridge is up', async () => (await paas.http('probe', '/?')).status === 200, 30_000);
+  expect(paas.daemonLog()).toContain('the firewall was changed from outside');
+  expect(paas.daemonLog()).toContain(`bridge ${bridge} was down`);
+});
+
+it('leaves no rule behind when it is switched off', async () => {
+  await paas.stop();
+  const off = await startPaasWithoutFirewall();
+  expect(off).not.toContain('PAAS-');
+});
+
+/** What iptables has once a daemon of the same data directory has started with the firewall off. */
+async function startPaasWithoutFirewall(): Promise<string> {
+  const { createFirewall } = await import('../../src/firewall/firewall.js');
+  const { runProgram } = await import('../../src/daemon/wire-firewall.js');
+  const { pino } = await import('pino');
+  const run = runProgram(process.env['PATH']);
+  const firewall = createFirewall({
+    mode: 'off',
+    instance: paas.instance,
+    hostPorts: [],
+    allow: [],
+    bridges: async () => ({ own: [], defaultBridge: undefined }),
+    run: (argv, input) => run(engine.network.inside(argv), input),
+    readText: async () => '',
+    log: pino({ level: 'silent' }),
+    now: Date.now,
+  });
+  await firewall.ensure();
+  return (await engine.run(['iptables', '-S'])) + (await engine.run(['ip6tables', '-S']));
+}
+
+/** A build image whose driver runs the probe, and leaves what the build driver of the stack leaves. */
+async function makeBuildImage(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'probe-image-'));
+  const driver = [
+    '#!/bin/sh',
+    'python3 /app/probe.py report "$(cat /app/targets)" || exit 10',
+    `echo '{"buildpacks":["probe"],"default_process_types":{}}' > /tmp/paas-release.json`,
+  ].join('\n');
+  writeFileSync(join(directory, 'paas-build'), `${driver}\n`, { mode: 0o755 });
+  writeFileSync(
+    join(directory, 'Dockerfile'),
+    [
+      'FROM paas-stack-run:13',
+      'USER root',
+      'COPY paas-build /usr/local/bin/paas-build',
+      'RUN mkdir -p /app /cache /env /buildpacks && chown 20000:20000 /app /cache /env && chmod 755 /usr/local/bin/paas-build',
+      'USER 20000',
+    ].join('\n'),
+  );
+  // The engine's first builder: the other one needs a plug-in of the command.
+  await engine.run([
+    'env',
+    'DOCKER_BUILDKIT=0',
+    'docker',
+    '-H',
+    `unix://${engine.socketPath}`,
+    'build',
+    '-q',
+    '-t',
+    BUILD_IMAGE,
+    directory,
+  ]);
+  rmSync(directory, { recursive: true });
+}
+
+function report(kind: string): Report {
+  const found = reports[kind];
+  if (found === undefined) throw new Error(`no report of ${kind}`);
+  return found;
+}
+
+function gatewayOf(): string {
+  return (targets[0] ?? '').split(':')[0] ?? '';
+}
+
+async function networkField(field: string): Promise<string> {
+  const format = `{{range .IPAM.Config}}{{${field}}}{{end}}`;
+  return (
+    await eventually('the network is there', () =>
+      engine.docker(['network', 'inspect', '-f', format, paas.network]).catch(() => undefined),
+    )
+  ).trim();
+}
+
+/** The probe's line in the output of a build or a command, which may be cut into lines and marked as the remote's. */
+function readReport(output: string): Report {
+  const text = output
+    .split('\n')
+    .map((line) =>
+      line
+        .replace(/^remote: ?/, '')
+        .replace(/\s*\u001b\[K$/, '')
+        .replace(/^ {7}/, ''),
+    )
+    .join('');
+  const start = text.indexOf('PROBE {');
+  if (start < 0) throw new Error(`no report in:\n${output}`);
+  let depth = 0;
+  for (let at = start + 6; at < text.length; at++) {
+    if (text[at] === '{') depth++;
+    if (text[at] === '}') depth--;
+    if (depth === 0) return JSON.parse(text.slice(start + 6, at + 1));
+  }
+  throw new Error(`half a report in:\n${output}`);
+}
+
+function hostNamespace(name: string): string {
+  return readlinkSync(`/proc/self/ns/${name}`);
+}
