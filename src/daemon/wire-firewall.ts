@@ -5,8 +5,16 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { bridgeName } from '../engine/docker-networks.js';
 import type { Engine } from '../engine/engine.js';
+import { assertNever } from '../errors.js';
 import { type Allowed, parseAllowlist } from '../firewall/allowlist.js';
-import { createFirewall, type Firewall, type FirewallMode, type RunProgram } from '../firewall/firewall.js';
+import {
+  createFirewall,
+  type Firewall,
+  type FirewallMode,
+  type FirewallState,
+  type RunProgram,
+} from '../firewall/firewall.js';
+import type { Finding } from '../upkeep/doctor.js';
 import type { DaemonOptions } from './wire.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -44,6 +52,25 @@ export function wireFirewall(
     log: log.child({ part: 'firewall' }),
     now,
   });
+}
+
+/** What `paas doctor` says of it. */
+export function describeFirewall(state: FirewallState): Finding {
+  const check = 'firewall';
+  switch (state.kind) {
+    case 'on': {
+      const mended = state.mendedAt === undefined ? '' : `, mended ${new Date(state.mendedAt).toISOString()}`;
+      return { check, status: 'ok', detail: `keeps containers from the host and private networks${mended}` };
+    }
+    case 'off':
+      return { check, status: 'ok', detail: 'left to rules of your own (PAAS_FIREWALL=off)' };
+    case 'starting':
+      return { check, status: 'warn', detail: 'not looked at yet', hint: 'Ask again in some seconds' };
+    case 'failed':
+      return { check, status: 'warn', detail: state.reason, hint: state.hint };
+    default:
+      return assertNever(state);
+  }
 }
 
 /** Runs programs with this search path and nothing else of the environment. */

@@ -7,6 +7,7 @@ import type { Database } from '../db/database.js';
 import type { Dynos } from '../dynos/dynos.js';
 import { LABEL } from '../engine/container-spec.js';
 import type { Engine } from '../engine/engine.js';
+import type { Firewall } from '../firewall/firewall.js';
 import type { LogClient } from '../logs/client.js';
 import { listApps } from '../platform/apps.js';
 import { findHaproxy } from '../router/haproxy-process.js';
@@ -18,6 +19,7 @@ import { createServerUpkeep, type ServerUpkeep } from '../upkeep/server-upkeep.j
 import { runUpkeep, TIMING, type UpkeepDeps } from '../upkeep/upkeep.js';
 import type { DiskConfig } from './disk-config.js';
 import type { DaemonOptions } from './wire.js';
+import { describeFirewall } from './wire-firewall.js';
 
 const LAG_RESOLUTION_MS = 100;
 
@@ -29,6 +31,7 @@ interface Parts {
   readonly deploys: Deploys;
   readonly space: DiskSpace;
   readonly disk: DiskConfig;
+  readonly firewall: Firewall;
 }
 
 /** What the API asks of it, and `run`, which goes on until the signal aborts. */
@@ -39,7 +42,7 @@ export interface WiredUpkeep extends ServerUpkeep {
 /** The upkeep of this daemon. Nothing runs before `run`. */
 export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
   const { paths, identity } = options;
-  const { db, engine, logs, dynos, deploys, space, disk } = parts;
+  const { db, engine, logs, dynos, deploys, space, disk, firewall } = parts;
   const log = options.log.child({ part: 'upkeep' });
   const deps: UpkeepDeps = {
     db,
@@ -79,7 +82,7 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
     eventLoopLag: () => readLag(lag),
     requests: async () => countRequests((await logs.requests()) as MeterReport),
     memoryBytes: () => process.memoryUsage.rss(),
-    moreFindings: [],
+    moreFindings: [async () => [describeFirewall(firewall.state())]],
     paths,
   });
   return { ...server, run: (signal) => runUpkeep(deps, signal) };

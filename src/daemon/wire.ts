@@ -91,7 +91,7 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
   };
   const held = createHeldPushes({ db, place, log: log.child({ part: 'git' }) });
   const deploys = wireDeploys(options, { db, engine, logs, dynos, network, space, branches: held });
-  const upkeep = wireUpkeep(options, { db, engine, logs, dynos, deploys, space, disk });
+  const upkeep = wireUpkeep(options, { db, engine, logs, dynos, deploys, space, disk, firewall });
   const pushes = createPushes({
     db,
     deploys,

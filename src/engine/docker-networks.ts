@@ -53,8 +53,10 @@ export function createNetworkCalls({ docker, instance }: { docker: Docker; insta
       if (network === undefined) return undefined;
       return {
         bridge: network.Options?.[BRIDGE_NAME] ?? `br-${network.Id.slice(0, 12)}`,
-        addresses: Object.values(network.Containers ?? {})
-          .map(({ IPv4Address }) => IPv4Address.split('/')[0] ?? '')
+        // Steps of Dockerfile builds are listed too, under ids that no container has.
+        addresses: Object.entries(network.Containers ?? {})
+          .filter(([id]) => /^[0-9a-f]{64}$/.test(id))
+          .map(([, { IPv4Address }]) => IPv4Address.split('/')[0] ?? '')
           .filter((address) => isIP(address) === 4),
       };
     },

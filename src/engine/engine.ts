@@ -145,7 +145,7 @@ export interface Engine {
   removeVolume(name: string): Promise<void>;
   /** Makes the bridge network if it is absent: no traffic between its containers, its own subnet. */
   ensureNetwork(options: NetworkOptions): Promise<void>;
-  /** The network's interface on the host and the IPv4 addresses of its containers; undefined when it is not there. */
+  /** The network's interface on the host and the IPv4 addresses of its containers (not of build steps); undefined when it is not there. */
   inspectBridge(network: string): Promise<{ bridge: string; addresses: string[] } | undefined>;
   removeNetwork(name: string): Promise<void>;
 

@@ -52,9 +52,10 @@ beforeAll(async () => {
     { engine },
   );
   const gateway = await networkField('.Gateway');
+  const own = /inet ([\d.]+)/.exec(await engine.run(['ip', '-4', 'addr', 'show', 'docker0']))?.[1];
   targets = [
     ...[2375, 2376, 2377, 7946, 22, API_PORT, around.hostPort].flatMap((port) =>
-      [gateway, '172.17.0.1', engine.network.address, '192.168.77.2'].map((host) => `${host}:${port}`),
+      [gateway, own, engine.network.address, '192.168.77.2'].map((host) => `${host}:${port}`),
     ),
     `${gateway}:${paas.httpPort}`,
     `${engine.network.address}:${paas.httpPort}`,
@@ -172,7 +173,7 @@ it('steps of a Dockerfile reach names and the internet, and no metadata, LAN or 
   const repository = await paas.owner.repository('probe-docker', {
     files: {
       'probe.py': PROBE,
-      Dockerfile: `FROM paas-stack-run:13\nCOPY probe.py /app/probe.py\nRUN python3 /app/probe.py report '${targets.join(' ')}' | fold -w 900\nCMD ["sleep", "1000"]\n`,
+      Dockerfile: `FROM paas-stack-run:13\nCOPY probe.py /app/probe.py\nRUN python3 /app/probe.py report '${targets.join(' ')}' | fold -w 900\nENTRYPOINT []\nCMD ["python3", "/app/probe.py", "serve"]\n`,
     },
   });
   const pushed = await repository.push();

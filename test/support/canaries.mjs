@@ -1,10 +1,10 @@
 // Answers every connection on the ports that are named, and DNS questions (all names are at ADDRESS) on UDP port 53.
-// node canaries.mjs ADDRESS PORT...
+// node canaries.mjs ADDRESS NAME-SERVER PORT...
 
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 
-const [address, ...ports] = process.argv.slice(2);
+const [address, nameServer, ...ports] = process.argv.slice(2);
 for (const port of ports) {
   createServer((socket) => socket.on('error', () => undefined).end('canary\n')).listen(
     Number(port),
@@ -25,4 +25,5 @@ resolver.on('message', (question, from) => {
   const record = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, ...address.split('.').map(Number)];
   resolver.send(isA ? Buffer.concat([head, Buffer.from(record)]) : head, from.port, from.address);
 });
-resolver.bind(53, '0.0.0.0', () => process.stdout.write('ready\n'));
+// Bound to its own address: an answer from another one would be nobody's.
+resolver.bind(53, nameServer, () => process.stdout.write('ready\n'));

@@ -43,8 +43,8 @@ export async function openSurroundings(network: PrivateNetwork): Promise<Surroun
   run(network.inside(['ip', 'route', 'add', 'default', 'via', LAN]));
   const script = join(import.meta.dirname, 'canaries.mjs');
   const canaries = [
-    await start(inWorld([process.execPath, script, INTERNET, ...PORTS])),
-    await start(network.inside([process.execPath, script, INTERNET, String(HOST_PORT)])),
+    await start(inWorld([process.execPath, script, INTERNET, nameServer ?? '127.0.0.1', ...PORTS])),
+    await start(network.inside([process.execPath, script, INTERNET, '127.0.0.1', String(HOST_PORT)])),
   ];
   return {
     internet: INTERNET,
