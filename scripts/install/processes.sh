@@ -107,6 +107,7 @@ StandardOutput=append:$(daemon_log)
 StandardError=append:$(daemon_log)
 Restart=always
 RestartSec=2
+RestartPreventExitStatus=78
 KillMode=process
 TimeoutStopSec=20
 LimitNOFILE=65536

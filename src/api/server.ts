@@ -25,6 +25,7 @@ import type { LogClient } from '../logs/client.js';
 import type { ServerUpkeep } from '../upkeep/server-upkeep.js';
 import { addAccountRoutes } from './account.js';
 import { createActionLog } from './action-log.js';
+import { refuseWithoutFiles } from './admission.js';
 import type { ApiServer } from './api-server.js';
 import { addAppRoutes } from './apps.js';
 import { createAttachments } from './attach.js';
@@ -71,6 +72,8 @@ export interface ServerDeps {
   readonly oneOffs: Pick<OneOffs, 'create' | 'kill'>;
   readonly upkeep: ServerUpkeep;
   readonly settings: ServerSettings;
+  /** How many more files the process may open. */
+  readonly freeFiles?: () => number;
 }
 
 export interface ServerSettings {
@@ -98,6 +101,7 @@ export async function buildServer(deps: ServerDeps): Promise<FastifyInstance> {
     replyError(new PaasError('not_found', 'There is nothing at this address.'), request, reply),
   );
   addSecurityHeaders(server);
+  if (deps.freeFiles !== undefined) refuseWithoutFiles(server, deps.freeFiles);
   await server.register(fastifyCookie);
   server.get('/healthz', { schema: { response: { 200: HEALTH } } }, async () => ({
     status: 'ok',

@@ -1,6 +1,8 @@
 // paasd from start to end: settings, the data directory's lock, the wired parts, signals.
 
 import { randomBytes, randomUUID } from 'node:crypto';
+import { EngineUnsupportedError } from '../engine/engine-version.js';
+import { PaasError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import { loadConfig, platformUrl, prepareDataDir, readIdentity } from './config.js';
@@ -9,14 +11,22 @@ import { VERSION } from './version.js';
 import { type Daemon, wireDaemon } from './wire.js';
 
 const STOP_LIMIT_MS = 10_000;
+/** Tells the supervisor that another start would fail like this one (EX_CONFIG of sysexits.h). */
+const EXIT_UNUSABLE = 78;
 
 /** Runs until a signal or a failure ends it; sets the exit code. `onStep` is for tests. */
 export async function runPaasd(options: { onStep?: OnStep } = {}): Promise<void> {
   await main(options.onStep).catch((error: unknown) => {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(`paasd: ${text}\n`);
-    process.exitCode = 1;
+    process.stderr.write(`paasd: ${describe(error)}\n`);
+    process.exitCode = error instanceof EngineUnsupportedError ? EXIT_UNUSABLE : 1;
   });
+}
+
+/** What a user can mend is told without where it was found. */
+function describe(error: unknown): string {
+  if (error instanceof PaasError)
+    return error.hint === undefined ? error.message : `${error.message}\n${error.hint}`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 async function main(onStep: OnStep | undefined): Promise<void> {

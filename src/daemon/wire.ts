@@ -28,6 +28,7 @@ import { createDiskSpace } from '../upkeep/disk-space.js';
 import { type Config, type DataPaths, platformUrl } from './config.js';
 import { loadDiskConfig } from './disk-config.js';
 import { ensureCollector } from './ensure-collector.js';
+import { createFreeFiles } from './free-files.js';
 import { openOwnDatabase } from './open-database.js';
 import { VERSION } from './version.js';
 import { wireDeploys } from './wire-deploys.js';
@@ -270,6 +271,7 @@ async function wireServer(
     oneOffs: dynos.oneOffs,
     why: dynos.why,
     log: log.child({ part: 'api' }),
+    freeFiles: createFreeFiles(() => performance.now()),
     urls: {
       platform: platformUrl(config),
       appDomain: config.domain,

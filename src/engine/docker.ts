@@ -3,7 +3,6 @@
 // nothing without it is removed. Docker's error texts never leave this room (docker-errors.ts).
 
 import Docker from 'dockerode';
-import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { createContainerCalls } from './docker-containers.js';
 import { engineError } from './docker-errors.js';
@@ -11,8 +10,7 @@ import { createImageCalls } from './docker-images.js';
 import { createNetworkCalls } from './docker-networks.js';
 import { createStorageCalls } from './docker-storage.js';
 import type { Engine } from './engine.js';
-
-const OLDEST_API = [1, 41] as const;
+import { checkEngineVersion } from './engine-version.js';
 
 /** Connects to the engine. Nothing is sent until the first call; safe to make more than one. */
 export function createDockerEngine(options: {
@@ -39,12 +37,5 @@ async function ping(docker: Docker, signal: AbortSignal | undefined) {
   const version = await docker.version().catch((error: unknown) => {
     throw engineError(error, 'version');
   });
-  const [major = 0, minor = 0] = version.ApiVersion.split('.').map(Number);
-  const isOld = major < OLDEST_API[0] || (major === OLDEST_API[0] && minor < OLDEST_API[1]);
-  if (isOld) {
-    throw new PaasError('service_unavailable', `Docker ${version.Version} is too old.`, {
-      hint: 'Install Docker 20.10 or newer.',
-    });
-  }
-  return { version: version.Version, apiVersion: version.ApiVersion };
+  return checkEngineVersion(version);
 }

@@ -1,0 +1,90 @@
+// The daemon between limits: an engine it cannot work with, and few open files.
+
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { eventually, freePort } from '../support/house.js';
+import { startPaas } from '../support/paas.js';
+
+it.each([
+  ['{"Version":"19.03.1","ApiVersion":"1.40"}', 'Docker 19.03.1 is too old: its API is 1.40.'],
+  ['{"Version":"40.0","ApiVersion":"2.0"}', 'Docker 40.0 is too new: its API is 2.0.'],
+  ['{}', 'does not say which API it has.'],
+])('an engine that says %s is refused at the start, once and for all', async (version, text) => {
+  const socketPath = join(tmpdir(), `engine-${process.pid}.sock`);
+  const engine = createServer((asked, answer) => {
+    answer.setHeader('content-type', 'application/json').end(asked.url === '/version' ? version : '{}');
+  }).listen(socketPath);
+  await once(engine, 'listening');
+  try {
+    const started = startPaas({ PAAS_DOCKER_SOCKET: socketPath });
+    const failure = await started.then(
+      () => undefined,
+      (error: unknown) => String(error),
+    );
+    expect(failure).toContain(text);
+    expect(failure).not.toMatch(/^ +at /m);
+  } finally {
+    engine.close();
+    rmSync(socketPath, { force: true });
+  }
+});
+
+it('with 256 open files new work is refused with a text, nothing crashes, and it goes on afterwards', async () => {
+  const apiPort = await freePort();
+  await using paas = await startPaas({ PAAS_API_PORT: String(apiPort) });
+  const { pid } = paas;
+  execFileSync('prlimit', ['--nofile=256:256', '--pid', String(pid)]);
+  const held: Socket[] = [];
+  const hold = (connections: number) => {
+    for (let count = 0; count < connections; count++) {
+      const socket = connect(apiPort, '127.0.0.1');
+      socket.on('error', () => undefined);
+      socket.write('POST /apps HTTP/1.1\r\nHost: localhost\r\n');
+      held.push(socket);
+    }
+  };
+  try {
+    hold(170);
+    const refused = await eventually('work is refused', async () => {
+      const answer = await ask(apiPort).catch(() => undefined);
+      return answer?.status === 503 ? answer : undefined;
+    });
+    expect(JSON.parse(refused.body)).toMatchObject({
+      id: 'service_unavailable',
+      message: 'The platform has too few open files left for new work.',
+    });
+    // More than it can have: what comes then is closed.
+    hold(300);
+    await eventually('some were closed', () => held.some((socket) => socket.closed));
+  } finally {
+    for (const socket of held) socket.destroy();
+  }
+  await eventually('work is taken again', async () => (await paas.owner.cli(['create', 'after'])).code === 0);
+  expect(paas.pid).toBe(pid);
+});
+
+/** One request over a connection of its own. */
+async function ask(port: number): Promise<{ status: number | undefined; body: string }> {
+  return await new Promise((resolve, reject) => {
+    const get = request(
+      { host: '127.0.0.1', port, path: '/apps', agent: false, timeout: 2000 },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          body += chunk;
+        });
+        response.on('end', () => resolve({ status: response.statusCode, body }));
+        response.on('error', reject);
+      },
+    );
+    get.on('error', reject);
+    get.on('timeout', () => get.destroy(new Error('no answer')));
+    get.end();
+  });
+}
