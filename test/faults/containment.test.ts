@@ -1,11 +1,12 @@
 // What an app, a one-off and a build can see, do and reach, told by a probe from inside; and that the host's rules come
 // back when somebody takes them away. Everything happens in a network namespace with an engine of its own.
 
-import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../support/house.js';
+import { eventually, requestAs } from '../support/house.js';
 import { type Paas, type Repository, startPaas } from '../support/paas.js';
 import { openPrivateEngine, type PrivateEngine } from '../support/private-engine.js';
 import { openSurroundings, type Surroundings } from '../support/surroundings.js';
@@ -14,6 +15,7 @@ const PROBE = readFileSync(join(import.meta.dirname, '../fixtures/apps/probe/pro
 const API_PORT = 7071;
 const BUILD_IMAGE = 'probe-build';
 const LAN_ALLOWED = '10.66.0.0/16';
+const CANARY = 'canary-93e1b07d44';
 
 interface Report {
   readonly sockets: string[];
@@ -36,6 +38,9 @@ let paas: Paas;
 let app: Repository;
 let targets: string[];
 const reports: Record<string, Report> = {};
+/** Command lines with the secret, seen while the build ran. */
+const leaked = new Set<string>();
+let buildOutput: string;
 
 beforeAll(async () => {
   engine = await openPrivateEngine();
@@ -47,6 +52,7 @@ beforeAll(async () => {
       PAAS_EGRESS_ALLOW: LAN_ALLOWED,
       PAAS_API_PORT: String(API_PORT),
       PAAS_BUILD_MEMORY: '300m',
+      PAAS_LOG_LEVEL: 'debug',
       PAAS_STACK_BUILD_IMAGE: BUILD_IMAGE,
     },
     { engine },
@@ -72,8 +78,22 @@ beforeAll(async () => {
       Procfile: 'web: python3 /app/probe.py serve',
     },
   });
-  const pushed = await app.push();
+  await paas.owner.cli(['config:set', `SECRET=${CANARY}`, '-a', 'probe']);
+  const pushing = app.startPush();
+  let isOver = false;
+  const pushed = await Promise.all([
+    pushing.ended.finally(() => {
+      isOver = true;
+    }),
+    (async () => {
+      while (!isOver) {
+        for (const line of commandLines()) if (line.includes(CANARY)) leaked.add(line);
+        await sleep(20);
+      }
+    })(),
+  ]).then(([output]) => output);
   expect(pushed.code, pushed.all).toBe(0);
+  buildOutput = pushed.all;
   reports['build'] = readReport(pushed.all);
   reports['dyno'] = JSON.parse(await paas.answers('probe', '"reach"', `/?${targets.join('+')}`));
   const ran = await paas.owner.cli([
@@ -150,10 +170,39 @@ describe.each(['dyno', 'one-off', 'build'])('from a %s', (kind) => {
   });
 });
 
+it('a config value is in no image, log, command line or file, after a build and a crash', async () => {
+  await engine.docker(['kill', ...(await dynoIds())]);
+  await eventually('the crash is told', async () =>
+    (await paas.owner.cli(['logs', '-n', '1500', '-a', 'probe'])).stdout.includes(
+      'Process exited with status 137',
+    ),
+  );
+  expect([...leaked]).toEqual([]);
+  expect(buildOutput).not.toContain(CANARY);
+  expect((await paas.owner.cli(['logs', '-n', '1500', '-a', 'probe'])).stdout).not.toContain(CANARY);
+  expect(paas.daemonLog()).toContain('"level":20');
+  expect(paas.daemonLog()).not.toContain(CANARY);
+  const images = [...new Set((await engine.docker(['image', 'ls', '-q'])).split('\n').filter(Boolean))];
+  expect(await engine.docker(['image', 'inspect', ...images])).not.toContain(CANARY);
+  for (const image of images) {
+    expect(await engine.docker(['history', '--no-trunc', image])).not.toContain(CANARY);
+  }
+  const saved = `docker -H unix://${engine.socketPath} save ${images.join(' ')} | grep -c -a ${CANARY} || true`;
+  expect((await engine.run(['bash', '-c', saved])).trim()).toBe('0');
+  // The database with what is not checkpointed yet, the copies that upkeep made of it, log lines, rendered files.
+  const found = await engine.run([
+    'bash',
+    '-c',
+    `grep -rlaF ${CANARY} ${paas.dataDir} --exclude-dir=homes || true`,
+  ]);
+  expect(found.trim()).toBe('');
+  await eventually('it is up again', async () => (await dynoIds()).length === 1);
+});
+
 it('a dyno does not reach the dyno of another app', async () => {
-  const ip = (await engine.docker(['ps', '-q', '--filter', 'label=paas.role=dyno'])).trim();
+  const [id = ''] = await dynoIds();
   const [address] = (
-    await engine.docker(['inspect', '-f', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', ip])
+    await engine.docker(['inspect', '-f', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', id])
   ).split('\n');
   const ran = await paas.owner.cli([
     'run',
@@ -197,6 +246,47 @@ it('a step of a Dockerfile that needs too much memory is ended, and only it', as
   expect(pushed.all).toContain('Out of memory at step RUN sleep 1 && python3');
   expect(pushed.all).toContain('limit 300 MB');
   expect((await paas.http('probe', '/?')).status).toBe(200);
+});
+
+const HOGS: readonly [name: string, program: string, told: string][] = [
+  [
+    'processes',
+    'import os,time\nfor n in range(5000):\n try:\n  if os.fork()==0: time.sleep(9); os._exit(0)\n except OSError as e: print("after", n < 256, e.strerror); break\n',
+    'after True Resource temporarily unavailable',
+  ],
+  ['memory', 'x = bytearray()\nwhile True: x.extend(bytes(1 << 20))\n', ''],
+  [
+    'open files',
+    'held = []\ntry:\n while True: held.append(open("/dev/null"))\nexcept OSError as e: print("after", len(held) <= 16384, e.strerror)\n',
+    'after True Too many open files',
+  ],
+  [
+    'shared memory',
+    'f = open("/dev/shm/x", "wb", 0)\nn = 0\ntry:\n while True: n += f.write(bytes(1 << 20))\nexcept OSError as e: print("after", n <= 64 << 20, e.strerror)\n',
+    'after True No space left on device',
+  ],
+];
+
+it('hogs of processes, memory, files and shared memory end alone, others are served', async () => {
+  const waits: number[] = [];
+  const hogs = HOGS.map(([, program]) =>
+    paas.owner.cli(['run', '--exit-code', '-a', 'probe', '--', 'python3', '-c', program]),
+  );
+  let isOver = false;
+  const all = Promise.all(hogs).finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    const begin = performance.now();
+    expect((await requestAs(paas.address, paas.httpPort, '/healthz', paas.address)).status).toBe(200);
+    waits.push(performance.now() - begin);
+    await sleep(50);
+  }
+  const ended = await all;
+  for (const [index, [name, , told]] of HOGS.entries()) expect(ended[index]?.all, name).toContain(told);
+  expect(ended[1]?.code).toBe(137);
+  expect(Math.max(...waits)).toBeLessThan(2000);
+  await eventually('the app answers', async () => (await paas.http('probe', '/?')).status === 200);
 });
 
 it('rules that somebody took away are back within 30 seconds, and the log says so', async () => {
@@ -319,6 +409,22 @@ function readReport(output: string): Report {
     if (depth === 0) return JSON.parse(text.slice(start + 6, at + 1));
   }
   throw new Error(`half a report in:\n${output}`);
+}
+
+async function dynoIds(): Promise<string[]> {
+  return (await engine.docker(['ps', '-q', '--filter', 'label=paas.role=dyno'])).split('\n').filter(Boolean);
+}
+
+function commandLines(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      } catch {
+        return '';
+      }
+    });
 }
 
 function hostNamespace(name: string): string {

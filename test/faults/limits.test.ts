@@ -11,11 +11,8 @@ import { expect, it } from 'vitest';
 import { eventually, freePort } from '../support/house.js';
 import { startPaas } from '../support/paas.js';
 
-it.each([
-  ['{"Version":"19.03.1","ApiVersion":"1.40"}', 'Docker 19.03.1 is too old: its API is 1.40.'],
-  ['{"Version":"40.0","ApiVersion":"2.0"}', 'Docker 40.0 is too new: its API is 2.0.'],
-  ['{}', 'does not say which API it has.'],
-])('an engine that says %s is refused at the start, once and for all', async (version, text) => {
+it('an engine that is too old is refused at the start, once and for all', async () => {
+  const version = '{"Version":"19.03.1","ApiVersion":"1.40"}';
   const socketPath = join(tmpdir(), `engine-${process.pid}.sock`);
   const engine = createServer((asked, answer) => {
     answer.setHeader('content-type', 'application/json').end(asked.url === '/version' ? version : '{}');
@@ -27,7 +24,7 @@ it.each([
       () => undefined,
       (error: unknown) => String(error),
     );
-    expect(failure).toContain(text);
+    expect(failure).toContain('Docker 19.03.1 is too old: its API is 1.40.');
     expect(failure).not.toMatch(/^ +at /m);
   } finally {
     engine.close();
