@@ -107,7 +107,7 @@ beforeAll(async () => {
     targets.join(' '),
   ]);
   reports['one-off'] = readReport(ran.all);
-});
+}, 300_000);
 
 afterAll(async () => {
   await paas?.[Symbol.asyncDispose]();
