@@ -1,6 +1,7 @@
 // paasd from start to end: settings, the data directory's lock, the wired parts, signals.
 
 import { randomBytes, randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { EngineUnsupportedError } from '../engine/engine-version.js';
 import { PaasError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
@@ -11,6 +12,7 @@ import { VERSION } from './version.js';
 import { type Daemon, wireDaemon } from './wire.js';
 
 const STOP_LIMIT_MS = 10_000;
+const OOM_SCORE_ADJ = '-900';
 /** Tells the supervisor that another start would fail like this one (EX_CONFIG of sysexits.h). */
 const EXIT_UNUSABLE = 78;
 
@@ -33,6 +35,8 @@ async function main(onStep: OnStep | undefined): Promise<void> {
   const config = loadConfig(process.env);
   const log = createLogger({ level: config.logLevel, isTty: process.stdout.isTTY, name: 'paasd' });
   const paths = prepareDataDir(config.dataDir);
+  // Apps and builds go first when memory runs out: not this, nor the router and the collector, which inherit it.
+  await writeFile('/proc/self/oom_score_adj', OOM_SCORE_ADJ).catch(() => undefined);
   using _lock = await takeSocket({ socketPath: paths.hookSocket, pidPath: paths.daemonPid });
   const asked = signalled();
   const daemon = await wireDaemon({
