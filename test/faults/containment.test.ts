@@ -392,14 +392,9 @@ async function networkField(field: string): Promise<string> {
 /** The probe's line in the output of a build or a command, which may be cut into lines and marked as the remote's. */
 function readReport(output: string): Report {
   const text = output
-    .split('\n')
-    .map((line) =>
-      line
-        .replace(/^remote: ?/, '')
-        .replace(/\s*\u001b\[K$/, '')
-        .replace(/^ {7}/, ''),
-    )
-    .join('');
+    .replace(/\s*\u001b\[K/g, '')
+    .replace(/\s*\n(remote: ?)?/g, '')
+    .replace(/ {7,}(#\d+ )?/g, '');
   const start = text.indexOf('PROBE {');
   if (start < 0) throw new Error(`no report in:\n${output}`);
   let depth = 0;
