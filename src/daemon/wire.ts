@@ -148,18 +148,9 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
   failed.catch(() => undefined);
   let started: Promise<void> = Promise.resolve();
   let isUp = false;
-  async function requireEngine(): Promise<void> {
-    try {
-      await engine.ping();
-    } catch (error) {
-      // Dynos run on without it. Their requests need the router, which may have gone too.
-      if (existsSync(join(paths.haproxy, 'haproxy.cfg'))) await router.start();
-      throw error;
-    }
-  }
   async function begin(): Promise<void> {
     const { signal } = stopping;
-    await requireEngine();
+    await requireEngine(parts, paths);
     signal.throwIfAborted();
     await removeWorkDirectories(paths.temporary);
     collector = await ensureCollector({
@@ -216,6 +207,20 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
       parts.db.close();
     },
   };
+}
+
+/** Throws when the engine cannot be worked with. Dynos run on without it, and their requests need the router. */
+async function requireEngine(
+  { engine, router }: Pick<Parts, 'engine' | 'router'>,
+  paths: DataPaths,
+): Promise<void> {
+  try {
+    await engine.ping();
+  } catch (error) {
+    // It may have gone, too.
+    if (existsSync(join(paths.haproxy, 'haproxy.cfg'))) await router.start();
+    throw error;
+  }
 }
 
 function wireRouter({ config, paths, log }: DaemonOptions, signal: AbortSignal): Router {
