@@ -172,11 +172,7 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
       removeBuildContainers(engine),
     ]);
     signal.throwIfAborted();
-    loop = Promise.all([
-      parts.dynos.run(),
-      parts.upkeep.run(stopping.signal),
-      parts.firewall.run(stopping.signal),
-    ]).then(() => undefined);
+    loop = runLoops(parts);
     loop.catch(fail);
     await deploys.resume();
     await server.listen({ host: API_ADDRESS, port: config.apiPort });
@@ -207,6 +203,11 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
       parts.db.close();
     },
   };
+}
+
+/** What goes on until the daemon stops. Rejects when a part of it has failed. */
+async function runLoops({ dynos, upkeep, firewall, stopping: { signal } }: Parts): Promise<void> {
+  await Promise.all([dynos.run(), upkeep.run(signal), firewall.run(signal)]);
 }
 
 /** Throws when the engine cannot be worked with. Dynos run on without it, and their requests need the router. */
