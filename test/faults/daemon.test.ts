@@ -1,0 +1,144 @@
+// F21, F32, F5, F36, F13: what happens to paasd and its parts is no business of the apps.
+
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '../support/house.js';
+import { accountLines, breachesOf, countNotices, keptLines } from '../support/log-accounting.js';
+import { startProgram } from '../support/paas.js';
+import { lossesOf, openStage, type Stage } from '../support/stage.js';
+import { SMALL_LOAD } from '../support/traffic.js';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+const NEXT = join(PROJECT, `dist-next-${process.pid}`);
+let stage: Stage;
+/** What `paas.start` starts. */
+let main = join(PROJECT, 'dist/daemon/main.js');
+
+beforeAll(async () => {
+  stage = await openStage({ paas: () => ({ program: () => [main] }) });
+});
+afterAll(async () => {
+  await stage?.[Symbol.asyncDispose]();
+  rmSync(NEXT, { recursive: true, force: true });
+});
+
+it('F21: a locked database makes writers wait 5 s and then tells them; a second daemon does not start', async () => {
+  const { paas } = stage;
+  await using traffic = await stage.startTraffic({ ...SMALL_LOAD, longLived: false });
+  const locker = new Database(join(paas.dataDir, 'paas.sqlite'));
+  locker.exec('BEGIN EXCLUSIVE');
+  const startedAt = performance.now();
+  const refused = await paas.owner.api('PATCH', '/apps/ant/config-vars', { LOCKED: 'yes' });
+  expect(refused).toMatchObject({ status: 503, body: { id: 'service_unavailable' } });
+  expect(performance.now() - startedAt).toBeLessThan(12_000);
+  await traffic.served(100);
+  locker.exec('ROLLBACK');
+  locker.close();
+  const vars = await paas.owner.api('GET', '/apps/ant/config-vars');
+  expect(vars.body).not.toHaveProperty('LOCKED');
+  const changed = await paas.owner.api('PATCH', '/apps/ant/config-vars', { LOCKED: 'no' });
+  expect(changed.status).toBe(200);
+
+  const env = Object.fromEntries(
+    readFileSync(`/proc/${paas.pid}/environ`, 'utf8')
+      .split('\0')
+      .filter(Boolean)
+      .map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+  );
+  const [program, ...args] = stage.engine.network.inside([process.execPath, main]);
+  const second = await startProgram(program, args, { env }).ended;
+  expect(second.code).toBe(1);
+  expect(second.all).toMatch(/another process \(pid \d+\) serves/);
+  await stage.atRest(60_000);
+  expect((await traffic.stop()).failures).toEqual([]);
+});
+
+it('F32: SIGTERM in the middle of a deploy ends it in 10 s, and the next start goes on', async () => {
+  const { paas } = stage;
+  const tails = stage.startTails();
+  await using traffic = await stage.startTraffic({ ...SMALL_LOAD, longLived: false });
+  const changed = await paas.owner.api('PATCH', '/apps/ant/config-vars', { ROUND: '1' });
+  expect(changed.status).toBe(200);
+  const bee = (await stage.dynoPids())['bee web.1'];
+  const startedAt = performance.now();
+  expect(await paas.stop('SIGTERM')).toBe(0);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  await traffic.served(50);
+  await paas.start();
+  await stage.atRest(60_000);
+  expect((await stage.dynoPids())['bee web.1']).toBe(bee);
+  for (const tail of tails) await tail[Symbol.asyncDispose]();
+  expect((await traffic.stop()).failures).toEqual([]);
+});
+
+it('F5: a newer daemon whose containers look different restarts none', async () => {
+  const { paas } = stage;
+  cpSync(join(PROJECT, 'dist'), NEXT, { recursive: true });
+  const path = join(NEXT, 'engine/docker-options.js');
+  const text = readFileSync(path, 'utf8');
+  expect(text).toContain('Labels: {');
+  writeFileSync(path, text.replace('Labels: {', "Hostname: 'next', Labels: { 'paas.next': 'yes',"));
+  const before = await stage.dynoPids();
+  await using traffic = await stage.startTraffic();
+  await paas.stop();
+  main = join(NEXT, 'daemon/main.js');
+  await paas.start();
+  await stage.atRest(30_000);
+  // The loop looks at least every 5 s.
+  await traffic.served(400);
+  expect(await stage.dynoPids()).toEqual(before);
+  expect(lossesOf(await traffic.stop())).toEqual([]);
+  await paas.owner.cli(['ps:restart', 'web.1', '-a', 'ant']);
+  await eventually(
+    'a new dyno is of the new kind',
+    async () => (await stage.containers('paas.next=yes')).length === 1,
+  );
+  await stage.atRest(60_000);
+});
+
+it('F13: a killed log collector blocks no app, and its gap is filled', async () => {
+  const { paas } = stage;
+  const pid = Number(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'));
+  await using traffic = await stage.startTraffic();
+  process.kill(pid, 'SIGKILL');
+  await traffic.served(200);
+  await eventually('another collector', () => {
+    const now = Number(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'));
+    return now !== pid && now > 0;
+  });
+  await traffic.served(100);
+  for (const app of ['ant', 'bee']) {
+    const lines = await eventually('lines after it', async () => {
+      const kept = await keptLines(paas.owner, app);
+      return accountLines(kept).length > 0 && kept;
+    });
+    expect(breachesOf(accountLines(lines)), countNotices(lines).toString()).toEqual([]);
+  }
+  expect(lossesOf(await traffic.stop())).toEqual([]);
+});
+
+it('F36: a slow disk makes it slow, and no more', async () => {
+  const { paas } = stage;
+  await using traffic = await stage.startTraffic();
+  const inject = 'inject=fsync,fdatasync:delay_enter=500000';
+  const slow = startProgram(
+    'strace',
+    ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync', '-e', inject, '-p', String(paas.pid)],
+    {},
+  );
+  await traffic.served(50);
+  const startedAt = performance.now();
+  for (const round of ['1', '2']) {
+    const changed = await paas.owner.api('PATCH', '/apps/bee/config-vars', { SLOW: round });
+    expect(changed.status).toBe(200);
+  }
+  const took = performance.now() - startedAt;
+  expect(took).toBeGreaterThan(900);
+  expect(took).toBeLessThan(20_000);
+  slow.kill('SIGTERM');
+  await slow.ended;
+  expect((await traffic.stop()).failures).toEqual([]);
+  await stage.atRest(60_000);
+});

@@ -1,0 +1,126 @@
+// F33 and F2: many deploys and tails leave nothing behind; an engine that is away for long.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '../support/house.js';
+import { lossesOf, lostLines, openStage, type Stage } from '../support/stage.js';
+import { SMALL_LOAD } from '../support/traffic.js';
+
+const IS_LONG = process.env['FAULTS_ALL'] === 'yes';
+const DEPLOYS = IS_LONG ? 30 : 4;
+const TAILS = IS_LONG ? 200 : 40;
+const AWAY_MS = IS_LONG ? 300_000 : 8000;
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(async () => {
+  await stage?.[Symbol.asyncDispose]();
+});
+
+/** What a leak would make grow. */
+async function resources(): Promise<Record<string, number>> {
+  const { paas, engine } = stage;
+  const collector = Number(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'));
+  const links = await engine.run(['ip', '-o', 'link']);
+  return {
+    daemonFds: readdirSync(`/proc/${paas.pid}/fd`).length,
+    daemonMb: residentMb(paas.pid ?? 0),
+    collectorFds: readdirSync(`/proc/${collector}/fd`).length,
+    collectorMb: residentMb(collector),
+    firewallRules: (await engine.run(['iptables', '-S'])).split('\n').length,
+    interfaces: links.split('\n').length,
+    mounts: readFileSync('/proc/self/mounts', 'utf8').split(engine.disk).length,
+    shims: readdirSync('/proc').filter((pid) =>
+      commandLine(pid).includes(`${engine.network.name}/exec/containerd`),
+    ).length,
+  };
+}
+
+it('F33: deploys and tails leave nothing behind', async () => {
+  const { paas } = stage;
+  const change = async (round: number) => {
+    const changed = await paas.owner.api('PATCH', '/apps/ant/config-vars', { ROUND: String(round) });
+    expect(changed.status).toBe(200);
+    await stage.atRest(90_000);
+  };
+  // The first ones fill caches.
+  for (const round of [-2, -1]) await change(round);
+  await cutTails(20);
+  const before = await resources();
+  for (let round = 0; round < DEPLOYS; round += 1) await change(round);
+  await cutTails(TAILS);
+  let after = before;
+  await eventually(
+    'all that was open is closed',
+    async () => {
+      after = await resources();
+      return ['daemonFds', 'collectorFds', 'firewallRules', 'interfaces', 'mounts', 'shims'].every(
+        (name) => (after[name] ?? 0) <= (before[name] ?? 0) * 1.05 + 1,
+      );
+    },
+    30_000,
+  ).catch(() => expect(after).toEqual(before));
+  process.stderr.write(
+    `${DEPLOYS} deploys, ${TAILS} tails: ${JSON.stringify(before)} ${JSON.stringify(after)}\n`,
+  );
+  expect(after['daemonMb']).toBeLessThan((before['daemonMb'] ?? 0) * 1.05 + 30);
+  expect(after['collectorMb']).toBeLessThan((before['collectorMb'] ?? 0) * 1.05 + 30);
+});
+
+it('F2: an engine that is away for long: nothing is started twice, and the lines come afterwards', async () => {
+  const before = await stage.dynoPids();
+  const tails = stage.startTails();
+  await using traffic = await stage.startTraffic(IS_LONG ? SMALL_LOAD : { ...SMALL_LOAD, longLived: false });
+  await stage.engine.kill9();
+  const until = performance.now() + AWAY_MS;
+  await eventually('it was away', async () => performance.now() > until, AWAY_MS + 10_000);
+  await traffic.served(50);
+  await stage.engine.start();
+  await stage.atRest(30_000);
+  expect(await stage.dynoPids()).toEqual(before);
+  const lines = await lostLines(tails);
+  for (const tail of tails) await tail[Symbol.asyncDispose]();
+  expect(lossesOf(await traffic.stop())).toEqual([]);
+  expect(lines).toEqual([]);
+});
+
+/** Opens live tails and cuts each after its first bytes. */
+async function cutTails(count: number): Promise<void> {
+  const { owner, url } = stage.paas;
+  const session = await owner.api('POST', '/apps/ant/log-sessions', { tail: true, lines: 5 });
+  const { logplex_url: address } = session.body as { logplex_url: string };
+  await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<void>((resolve, reject) => {
+          const get = request(new URL(address, url));
+          get.once('response', (response) => {
+            response.once('error', () => undefined);
+            response.once('data', () => {
+              get.destroy();
+              resolve();
+            });
+          });
+          get.once('error', reject);
+          get.end();
+        }),
+    ),
+  );
+}
+
+function residentMb(pid: number): number {
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024);
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
