@@ -5,7 +5,7 @@ import { execFile, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { setInterval } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { openAccessLogPipe } from './access-log-pipe.js';
 import { MASTER_SOCKET } from './settings.js';
@@ -83,14 +83,12 @@ export async function endHaproxy(configPath: string, graceMs: number): Promise<v
 
 /** Asks `isDone` every 20 ms, for at most `timeoutMs`; says whether it came true. */
 export async function until(timeoutMs: number, isDone: () => Promise<boolean>): Promise<boolean> {
-  if (await isDone()) return true;
-  let left = Math.ceil(timeoutMs / 20);
-  for await (const _ of setInterval(20)) {
-    if (await isDone()) return true;
-    left -= 1;
-    if (left <= 0) return false;
+  const deadline = performance.now() + timeoutMs;
+  while (!(await isDone())) {
+    if (performance.now() > deadline) return false;
+    await sleep(20);
   }
-  return false;
+  return true;
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {

@@ -71,7 +71,7 @@ export function parseProcesses(reply: string): HaproxyProcesses {
 class CliConnection {
   readonly #socket: Socket;
   readonly #chunks: AsyncIterator<Buffer>;
-  #prompt = '\nmaster> ';
+  #prompt = '';
   #received = '';
 
   private constructor(socket: Socket) {
@@ -84,7 +84,11 @@ class CliConnection {
     await once(socket, 'connect');
     socket.setTimeout(REPLY_TIMEOUT_MS, () => socket.destroy(new Error('HAProxy does not answer')));
     const connection = new CliConnection(socket);
-    await connection.#exchange('prompt', 'master> ');
+    // `master> `, or `master[ReloadFailed]> ` after a reload that HAProxy refused.
+    const greeting = await connection.#exchange('prompt', '> ');
+    const prompt = /master\S*> $/.exec(greeting)?.[0];
+    if (prompt === undefined) throw new Error('HAProxy has another prompt than expected');
+    connection.#prompt = `\n${prompt}`;
     return connection;
   }
 

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findHaproxy, isHaproxy } from '../../src/router/haproxy-process.js';
-import { showProcesses, withWorker } from '../../src/router/runtime-api.js';
+import { askReload, showProcesses, withWorker } from '../../src/router/runtime-api.js';
+import { MASTER_SOCKET } from '../../src/router/settings.js';
 import { appWith, get, serverAt, startBackend, startRouter } from '../support/router-fixture.js';
 
 describe('routing', () => {
@@ -167,6 +168,20 @@ describe('the life of HAProxy', () => {
       .toBe(a.server.ip);
     expect(performance.now() - killedAt).toBeLessThan(2000);
     expect(await findHaproxy(join(router.dir, 'haproxy.cfg'))).toHaveLength(2);
+  });
+
+  test('goes on after a reload of a file that somebody spoilt', async () => {
+    await using fixture = await startRouter();
+    await using first = await startBackend();
+    await fixture.router.apply(fixture.state([appWith('one.test', [first.server])]));
+    await writeFile(join(fixture.dir, 'haproxy.cfg'), 'spoilt {{{\n');
+    await askReload(join(fixture.dir, MASTER_SOCKET));
+    await using second = await startBackend();
+    await fixture.router.apply(
+      fixture.state([appWith('one.test', [first.server]), appWith('two.test', [second.server])]),
+    );
+    expect((await get(fixture.port, 'one.test')).status).toBe(200);
+    expect((await get(fixture.port, 'two.test')).body).toBe(second.server.ip);
   });
 
   test('never sees an invalid configuration, nor a value with a command in it', async () => {
