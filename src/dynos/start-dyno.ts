@@ -8,6 +8,7 @@ import type { Logger } from '../log.js';
 import type { App } from '../platform/apps.js';
 import { getApp } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
+import { listDynoWishes } from '../platform/dyno-wishes.js';
 import { findRelease } from '../platform/releases.js';
 import { cpuSharesOf } from '../platform/sizes.js';
 import type { Addresses } from './addresses.js';
@@ -85,7 +86,11 @@ async function createDyno(
         ip,
       },
       (request) =>
-        dynoSpec({ ...request, startedFor: deps.db.now(), cpuShares: cpuSharesOf(slot.memoryBytes) }),
+        dynoSpec({
+          ...request,
+          startedFor: startedFor(deps.db, slot),
+          cpuShares: cpuSharesOf(slot.memoryBytes),
+        }),
     );
     deps.lives.enter(containerId, 'starting');
     await deps.dynoLog.attach({ containerId, appId: app.id, process: name, tty: false });
@@ -94,6 +99,12 @@ async function createDyno(
   } finally {
     deps.addresses.settle(ip);
   }
+}
+
+/** Now, but never before the wish that it fulfils: the clock may have been set back since. */
+function startedFor(db: Database, slot: Slot): number {
+  const wish = listDynoWishes(db, slot.appId).find((each) => dynoName(each) === dynoName(slot));
+  return Math.max(db.now(), wish?.restartAt ?? 0);
 }
 
 /** The engine would not create or start it: counts as a crash, so that it is tried again with growing waits. */
