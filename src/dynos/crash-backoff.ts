@@ -1,6 +1,9 @@
 // How long a crashed dyno waits for its next try. Pure.
 
+import type { IncidentKind } from '../platform/incidents.js';
+
 const MAX_DOUBLINGS = 4;
+const FAILED_CHECK_COOL_OFF_MS = 10_000;
 
 /** A dyno that ran this long has shown that it works: its next crash counts as a first one. */
 export const PROVEN_AFTER_MS = 10 * 60 * 1000;
@@ -14,9 +17,21 @@ export function crashDelayMs(crashes: number, coolOffMs: number): number {
   return coolOffMs * 2 ** Math.min(crashes - 2, MAX_DOUBLINGS);
 }
 
+/**
+ * The first cool-off after a crash of this kind. A dyno that failed its check while it ran may be well again as soon as
+ * what it depends on is: it is tried every 10 to 160 seconds, or all dynos of an app would stay away for an hour because its
+ * database was away for a minute.
+ */
+export function coolOffOf(kind: IncidentKind, coolOffMs: number): number {
+  return kind === 'check-failed' ? Math.min(FAILED_CHECK_COOL_OFF_MS, coolOffMs) : coolOffMs;
+}
+
 /** Epoch ms of the next start after these crashes in a row. */
-export function nextTryAt(crashes: { lastAt: number; count: number }, coolOffMs: number): number {
-  return crashes.lastAt + crashDelayMs(crashes.count, coolOffMs);
+export function nextTryAt(
+  crashes: { lastAt: number; count: number; kind: IncidentKind },
+  coolOffMs: number,
+): number {
+  return crashes.lastAt + crashDelayMs(crashes.count, coolOffOf(crashes.kind, coolOffMs));
 }
 
 /** A wait in words: `40 seconds`, `20 minutes`. */

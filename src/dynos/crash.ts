@@ -4,7 +4,7 @@ import type { Database } from '../db/database.js';
 import type { AppId } from '../ids.js';
 import { clearCrashes, recordCrash } from '../platform/dyno-wishes.js';
 import { type Evidence, type IncidentKind, recordIncident } from '../platform/incidents.js';
-import { crashDelayMs, describeDelay } from './crash-backoff.js';
+import { coolOffOf, crashDelayMs, describeDelay } from './crash-backoff.js';
 import { dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
 
@@ -51,7 +51,9 @@ export function tellCrash(deps: CrashDeps, crash: Crash, lines: readonly string[
   });
   if (told === undefined) return false;
   for (const line of lines) deps.dynoLog.platform(crash.appId, name, line);
-  const delayMs = crash.isCurrent ? crashDelayMs(told.count, deps.settings.coolOffMs) : 0;
+  const delayMs = crash.isCurrent
+    ? crashDelayMs(told.count, coolOffOf(crash.kind, deps.settings.coolOffMs))
+    : 0;
   if (delayMs > 0) {
     const text = `Crashed ${told.count} times in a row: next try in ${describeDelay(delayMs)}`;
     deps.dynoLog.platform(crash.appId, name, text);

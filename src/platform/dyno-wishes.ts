@@ -6,6 +6,7 @@ import type { AppId } from '../ids.js';
 import type { App } from './apps.js';
 import { wakeUp } from './autosleep.js';
 import { type FormationEntry, getFormation } from './formation.js';
+import type { IncidentKind } from './incidents.js';
 
 export interface DynoWish {
   readonly type: string;
@@ -24,6 +25,8 @@ export interface DynoCrashes {
   readonly count: number;
   /** Epoch ms. */
   readonly lastAt: number;
+  /** Of the last one. */
+  readonly kind: IncidentKind;
   /** What is said of it, such as `Process exited with status 1`. */
   readonly reason: string;
 }
@@ -69,17 +72,18 @@ export function recordCrash(
     releaseVersion: number;
     /** Undefined when none could be made. */
     containerId?: string | undefined;
+    kind?: IncidentKind;
     reason: string;
   },
 ): number | undefined {
   return db.write(() => {
     const count = db.sql
       .prepare(
-        `insert into dyno_crashes (app_id, type, number, release_version, count, last_at, reason, container_id)
-         select id, ?, ?, ?, 1, ?, ?, ? from apps where id = ?
+        `insert into dyno_crashes (app_id, type, number, release_version, count, last_at, kind, reason, container_id)
+         select id, ?, ?, ?, 1, ?, ?, ?, ? from apps where id = ?
          on conflict (app_id, type, number) do update set
            count = case when release_version = excluded.release_version then count + 1 else 1 end,
-           release_version = excluded.release_version, last_at = excluded.last_at, reason = excluded.reason,
+           release_version = excluded.release_version, last_at = excluded.last_at, kind = excluded.kind, reason = excluded.reason,
            container_id = excluded.container_id
          where container_id is null or excluded.container_id is null or container_id <> excluded.container_id
          returning count`,
@@ -90,6 +94,7 @@ export function recordCrash(
         crash.number,
         crash.releaseVersion,
         db.now(),
+        crash.kind ?? 'crashed',
         crash.reason,
         crash.containerId ?? null,
         crash.appId,
@@ -101,7 +106,7 @@ export function recordCrash(
 export function listCrashes(db: Database, appId: AppId): DynoCrashes[] {
   const rows = db.sql
     .prepare(
-      `select type, number, release_version as releaseVersion, count, last_at as lastAt, reason
+      `select type, number, release_version as releaseVersion, count, last_at as lastAt, kind, reason
        from dyno_crashes where app_id = ?`,
     )
     .all(appId);

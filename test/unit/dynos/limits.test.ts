@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tellCrash } from '../../../src/dynos/crash.js';
-import { crashDelayMs, describeDelay } from '../../../src/dynos/crash-backoff.js';
+import { crashDelayMs, describeDelay, nextTryAt } from '../../../src/dynos/crash-backoff.js';
 import { insist } from '../../../src/dynos/insist.js';
 import { judgeMemory, type MemoryState } from '../../../src/dynos/memory-watch.js';
 import { memoryCause } from '../../../src/dynos/out-of-memory.js';
@@ -30,6 +30,20 @@ describe('a wait in words', () => {
     expect([1, 2, 3, 4, 5, 6, 7].map((count) => crashDelayMs(count, 20))).toEqual([
       0, 20, 40, 80, 160, 320, 320,
     ]);
+  });
+});
+
+describe('the next try', () => {
+  const minute = 60_000;
+  it.each([
+    ['crashed', 20 * minute, 2, 20 * minute],
+    ['boot-timeout', 20 * minute, 3, 40 * minute],
+    ['check-failed', 20 * minute, 1, 0],
+    ['check-failed', 20 * minute, 2, 10_000],
+    ['check-failed', 20 * minute, 9, 160_000],
+    ['check-failed', 1000, 2, 1000],
+  ] as const)('%s, cool-off %i ms, %i in a row', (kind, coolOffMs, count, waitMs) => {
+    expect(nextTryAt({ kind, count, lastAt: 5 }, coolOffMs)).toBe(5 + waitMs);
   });
 });
 

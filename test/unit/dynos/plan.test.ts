@@ -70,7 +70,15 @@ function actionsOf(input: AppState): string[] {
 }
 
 const crash = (count: number, release = 2, lastAt = 100_000) => [
-  { type: 'web', number: 1, releaseVersion: release, count, lastAt, reason: 'Process exited with status 1' },
+  {
+    type: 'web',
+    number: 1,
+    releaseVersion: release,
+    count,
+    lastAt,
+    kind: 'crashed' as const,
+    reason: 'Process exited with status 1',
+  },
 ];
 
 const verdict = { kind: 'check-failed', reason: 'Liveness check failed' } as const;
