@@ -3,7 +3,7 @@
 // and goes on when the daemon ends. What it routes is asked of it each time, never remembered; the files beside it
 // always say the same, so that a reload or a restart forgets nothing.
 
-import { access, mkdir, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
 import type { Logger } from '../log.js';
@@ -101,6 +101,7 @@ class HaproxyRouter implements Router {
 
   async start(): Promise<void> {
     await this.#exclusively(async () => {
+      this.#masterPid = await this.#readMaster();
       const running = await this.#findProcesses();
       if (running === undefined) await this.#startAgain();
       else this.#options.log.info({ pid: running.master }, 'router adopted');
@@ -197,6 +198,13 @@ class HaproxyRouter implements Router {
     await askReload(this.#masterSocket);
     await this.#waitForWorker(wanted, previous);
     this.#options.log.info({ backends: wanted.backends.size }, 'router reloaded');
+  }
+
+  /** A master that lives is waited for longer: on a busy machine it may be slow to answer, and it must not be ended. */
+  async #readMaster(): Promise<number | undefined> {
+    const text = await readFile(join(this.#options.dir, 'haproxy.pid'), 'utf8').catch(() => '');
+    const pid = Number.parseInt(text, 10);
+    return pid > 1 && (await isHaproxy(pid, this.#configPath)) ? pid : undefined;
   }
 
   /** With the routes that it had: apps may be running, and the first `apply` may take a while when the engine is away. */
