@@ -5,7 +5,18 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-const NAMES = ['router', 'deploy', 'rollback', 'scale', 'logs', 'tails', 'idle', 'crowd'];
+const NAMES = [
+  'router',
+  'deploy',
+  'rollback',
+  'scale',
+  'logs',
+  'tails',
+  'idle',
+  'wake',
+  'build-impact',
+  'crowd',
+];
 /** logs.mjs takes its parameters by place: lines, rounds. */
 const LOGS_QUICK = ['200000', '1'];
 

@@ -19,6 +19,8 @@ export interface StepWatch {
 const LOOK_MS = 50;
 // Where engines put the groups of their containers, and so of BuildKit: with their own driver, with systemd's.
 const PARENTS = ['docker', 'system.slice'];
+const CPU_SHARES = '256';
+const CPU_WEIGHT = '10';
 const OOM_SCORE_ADJ = '500';
 
 /** Begins to follow. `root` is where control groups are mounted. Without the right to write there nothing is limited. */
@@ -54,7 +56,7 @@ export function limitFiles(
       // Memory and swap together: equal to memory alone is no swap.
       { controller: 'memory', file: 'memory.memsw.limit_in_bytes', value: String(memoryBytes) },
       { controller: 'cpu', file: 'cpu.cfs_quota_us', value: String(quota) },
-      { controller: 'cpu', file: 'cpu.shares', value: '256' },
+      { controller: 'cpu', file: 'cpu.shares', value: CPU_SHARES },
       { controller: 'pids', file: 'pids.max', value: String(pids) },
     ];
   }
@@ -62,7 +64,7 @@ export function limitFiles(
     { controller: '', file: 'memory.max', value: String(memoryBytes) },
     { controller: '', file: 'memory.swap.max', value: '0' },
     { controller: '', file: 'cpu.max', value: `${quota} 100000` },
-    { controller: '', file: 'cpu.weight', value: '10' },
+    { controller: '', file: 'cpu.weight', value: CPU_WEIGHT },
     { controller: '', file: 'pids.max', value: String(pids) },
   ];
 }
@@ -83,6 +85,9 @@ function bound(root: string, group: { version: 1 | 2; path: string; limits: Step
   for (const pid of readText(join(path, 'cgroup.procs')).split('\n').filter(Boolean)) {
     write(`/proc/${pid}/oom_score_adj`, OOM_SCORE_ADJ);
   }
+  // All steps together weigh as little as one build container; without this their group weighs as much as an app.
+  if (version === 2) write(join(path, '../cpu.weight'), CPU_WEIGHT);
+  else write(join(root, 'cpu', path.slice(join(root, 'memory').length), '../cpu.shares'), CPU_SHARES);
   const inGroup = path.slice(join(root, version === 1 ? 'memory' : '').length);
   const written = limitFiles(version, limits).map(({ controller, file, value }) =>
     write(join(root, controller, inGroup, file), value),

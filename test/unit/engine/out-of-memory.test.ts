@@ -44,6 +44,9 @@ it.each([
         mkdirSync(dirname(path(controller, file)), { recursive: true });
         writeFileSync(path(controller, file), '');
       }
+      const [controller, file] = version === 1 ? ['cpu', 'cpu.shares'] : ['', 'cpu.weight'];
+      const weight = join(root, controller, parent, 'buildkit', file);
+      writeFileSync(weight, '');
       const memory = version === 1 ? 'memory' : '';
       writeFileSync(path(memory, events), text);
       await vi.waitFor(() =>
@@ -52,6 +55,8 @@ it.each([
       for (const { controller, file, value } of limitFiles(version, LIMITS)) {
         expect(readFileSync(path(controller, file), 'utf8')).toBe(value);
       }
+      // The group of all steps, too.
+      expect(readFileSync(weight, 'utf8')).toBe(version === 1 ? '256' : '10');
       await vi.waitFor(() => expect(watch.stop()).toEqual({ ranOutOfMemory: true }));
     } finally {
       rmSync(root, { recursive: true });
