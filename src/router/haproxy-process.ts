@@ -13,6 +13,8 @@ import { MASTER_SOCKET } from './settings.js';
 /** HAProxy's own messages, beside its configuration. */
 export const MESSAGES_FILE = 'haproxy.log';
 
+const EXECUTION_POLL_MS = 1;
+
 /** Throws with HAProxy's complaint unless it accepts the configuration in `configPath`. */
 export async function checkConfigFile(haproxyPath: string, configPath: string): Promise<void> {
   try {
@@ -57,15 +59,28 @@ export async function findHaproxy(configPath: string): Promise<number[]> {
   return pids.filter((_, index) => ours[index]);
 }
 
-/** Whether `pid` is a living HAProxy with this configuration file (a zombie has no command line). */
+/** Whether `pid` is a living HAProxy with this configuration file. */
 export async function isHaproxy(pid: number, configPath: string): Promise<boolean> {
   try {
-    const args = (await readFile(`/proc/${pid}/cmdline`, 'latin1')).split('\0');
-    return basename(args[0] ?? '') === 'haproxy' && args[args.indexOf('-f') + 1] === configPath;
+    for (;;) {
+      const args = (await readFile(`/proc/${pid}/cmdline`, 'latin1')).split('\0');
+      if (args[0] !== '')
+        return basename(args[0] ?? '') === 'haproxy' && args[args.indexOf('-f') + 1] === configPath;
+      // A zombie has no command line, and neither has a master for the moment in which a reload executes it anew.
+      if (!(await livesAs('haproxy', pid))) return false;
+      await sleep(EXECUTION_POLL_MS);
+    }
   } catch {
     // It ended meanwhile.
     return false;
   }
+}
+
+/** Whether the process is neither a zombie nor one of another name. proc(5): `PID (NAME) STATE …`. */
+async function livesAs(name: string, pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+  const [, comm, state] = /^\d+ \((.*)\) (\S)/s.exec(stat) ?? [];
+  return comm === name && state !== 'Z' && state !== 'X';
 }
 
 /** Ends all HAProxy processes of this configuration file: asked first, killed after `graceMs`. */

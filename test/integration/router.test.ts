@@ -6,7 +6,14 @@ import { describe, expect, test } from 'vitest';
 import { findHaproxy, isHaproxy } from '../../src/router/haproxy-process.js';
 import { askReload, showProcesses, withWorker } from '../../src/router/runtime-api.js';
 import { MASTER_SOCKET } from '../../src/router/settings.js';
+import { eventually } from '../support/house.js';
 import { appWith, get, serverAt, startBackend, startRouter } from '../support/router-fixture.js';
+
+const workerOf = (socket: string) =>
+  showProcesses(socket).then(
+    ({ worker }) => worker,
+    () => undefined,
+  );
 
 describe('routing', () => {
   test('sends each host to its own app, and knows no other', async () => {
@@ -119,6 +126,32 @@ describe('servers that go', () => {
 });
 
 describe('the life of HAProxy', () => {
+  test('is not taken for dead while somebody else reloads it', async () => {
+    await using router = await startRouter();
+    const socket = join(router.dir, 'master.sock');
+    const { master } = await showProcesses(socket);
+    const looks = { gone: 0, count: 0 };
+    const isOver = new AbortController();
+    const watching = (async () => {
+      for (; !isOver.signal.aborted; looks.count += 1) {
+        if (!(await isHaproxy(master, join(router.dir, 'haproxy.cfg')))) looks.gone += 1;
+      }
+    })();
+    for (let i = 0; i < 30; i += 1) {
+      const before = (await eventually('a worker', () => workerOf(socket))) ?? 0;
+      await askReload(socket);
+      await eventually('the next worker', async () => {
+        const worker = await workerOf(socket);
+        return worker !== undefined && worker !== before;
+      });
+    }
+    isOver.abort();
+    await watching;
+    expect(looks.count).toBeGreaterThan(1000);
+    expect(looks.gone).toBe(0);
+    expect((await showProcesses(socket)).master).toBe(master);
+  });
+
   test('is adopted by the next daemon, with all that it routes', async () => {
     await using router = await startRouter();
     await using a = await startBackend();
