@@ -187,9 +187,9 @@ describe('a sweep', () => {
 describe('the watchdog of writable layers', () => {
   it('warns near the limit, and ends a dyno over it, saying where the space went', async () => {
     const app = house.createApp('filler');
-    const fill = 'mkdir -p /tmp/a/b; dd if=/dev/zero of=/tmp/a/b/big bs=1024 count=900 2>/dev/null';
+    const fill = 'mkdir -p /var/tmp/a/b; dd if=/dev/zero of=/var/tmp/a/b/big bs=1024 count=900 2>/dev/null';
     const more =
-      'while [ ! -e /tmp/go ]; do sleep 0.1; done; dd if=/dev/zero of=/tmp/a/more bs=1024 count=400 2>/dev/null';
+      'while [ ! -e /var/tmp/go ]; do sleep 0.1; done; dd if=/dev/zero of=/var/tmp/a/more bs=1024 count=400 2>/dev/null';
     const release = await house.deploy(app, { worker: `${fill}; ${more}; sleep 600` });
     scale(house.db, { app, updates: [{ type: 'worker', quantity: 1 }] });
     expect(await house.settle(release)).toBe('live');
@@ -215,9 +215,9 @@ describe('the watchdog of writable layers', () => {
     };
     const near = await eventually('a warning', check);
     expect(near).toMatchObject({ kind: 'near', limitBytes: 1024 ** 2 });
-    expect(near.text).toContain('/tmp/a/b 900 KB');
+    expect(near.text).toContain('/var/tmp/a/b 900 KB');
     expect(watch.unreadable).toBe(0);
-    await docker('exec', near.container.id, 'touch', '/tmp/go');
+    await docker('exec', near.container.id, 'touch', '/var/tmp/go');
     const over = await eventually('the end', async () =>
       (await check())?.kind === 'exceeded' ? notices.at(-1) : undefined,
     );
