@@ -1,0 +1,125 @@
+// Many pushes at once: 100 clones to one app, then one to each of 20 apps, with the API asked meanwhile. Prints what became of
+// them, how long the slowest answer took, and p99 of the API. Usage: node bench/pushes.mjs [--clones N] [--apps N] [--quick]
+
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parameters, printRatio, seconds } from './support/figures.mjs';
+import { get } from './support/http.mjs';
+import { api, withPaas } from './support/paas.mjs';
+import { run } from './support/programs.mjs';
+
+const { clones, apps } = parameters({ clones: 100, apps: 20 }, { clones: 20, apps: 5 });
+const FIXTURE = resolve(import.meta.dirname, '../test/fixtures/apps/static-site');
+
+await withPaas(async (paas) => {
+  const names = Array.from({ length: apps }, (_, index) => `push-${index}`);
+  for (const name of ['crowded', ...names]) await api(paas, 'POST', '/apps', { name });
+
+  const sources = await Promise.all(
+    Array.from({ length: clones }, (_, index) => repository(paas, `crowded-${index}`)),
+  );
+  const crowd = await pushAll(
+    paas,
+    sources.map((dir) => ({ dir, app: 'crowded' })),
+  );
+  const releases = (await releasesOf(paas, 'crowded')).length;
+  console.log(`${clones} pushes to one app: ${describe(crowd)}; ${releases} releases with code`);
+  printRatio('pushes-deployed-minus-releases', Math.abs(crowd.accepted - releases), '<=0');
+  printRatio('pushes-api-p99-ms', crowd.apiP99Ms, '<=1000');
+
+  const single = await Promise.all(
+    names.map(async (app) => ({ app, dir: await repository(paas, `single-${app}`) })),
+  );
+  const spread = await pushAll(paas, single);
+  console.log(`one push to each of ${apps} apps: ${describe(spread)}`);
+  printRatio('pushes-apps-deployed', spread.accepted / apps, '>=1');
+  printRatio('pushes-builds-at-once', spread.buildsAtOnce, '<=2');
+  printRatio('pushes-apps-api-p99-ms', spread.apiP99Ms, '<=1000');
+});
+
+/** A clone of its own history, so that only one of many can be a fast-forward. */
+async function repository(paas, name) {
+  const dir = join(paas.dataDir, 'clones', name);
+  mkdirSync(dir, { recursive: true });
+  cpSync(FIXTURE, dir, { recursive: true });
+  writeFileSync(join(dir, 'who.txt'), name);
+  const git = (...args) => run('git', args, { cwd: dir, env: paas.userEnv });
+  await git('init', '-q', '-b', 'main');
+  await git('add', '-A');
+  await git('commit', '-q', '-m', name);
+  return dir;
+}
+
+/** Pushes all at the same time; watches the API until the last has ended. */
+async function pushAll(paas, pushes) {
+  const over = new AbortController();
+  const watching = watchApi(paas, over.signal);
+  const before = performance.now();
+  const results = await Promise.all(
+    pushes.map(async ({ dir, app }) => {
+      const args = ['push', `${paas.url}/${app}.git`, 'main'];
+      const text = await run('git', args, { cwd: dir, env: paas.userEnv }).then(
+        () => undefined,
+        (error) => error.message,
+      );
+      return { text, tookMs: performance.now() - before };
+    }),
+  );
+  over.abort();
+  const refused = results.filter(({ text }) => text !== undefined);
+  return {
+    accepted: results.length - refused.length,
+    reasons: count(refused.map(({ text }) => reasonOf(text))),
+    slowestRefusalMs: Math.max(0, ...refused.map(({ tookMs }) => tookMs)),
+    slowestMs: Math.max(...results.map(({ tookMs }) => tookMs)),
+    ...(await watching),
+  };
+}
+
+/** Asks for the apps again and again, and how many builds run. */
+async function watchApi(paas, signal) {
+  const times = [];
+  let buildsAtOnce = 0;
+  while (!signal.aborted) {
+    const before = performance.now();
+    await api(paas, 'GET', '/apps');
+    times.push(performance.now() - before);
+    const { body } = await get({ port: paas.apiPort, host: 'localhost', path: '/healthz' });
+    if (body === '') throw new Error('the platform does not answer');
+    buildsAtOnce = Math.max(buildsAtOnce, await runningBuilds(paas));
+  }
+  times.sort((a, b) => a - b);
+  return { apiP99Ms: times[Math.floor((times.length - 1) * 0.99)], buildsAtOnce };
+}
+
+async function runningBuilds(paas) {
+  const filter = ['--filter', `label=paas.instance=${paas.instance}`, '--filter', 'label=paas.role=build'];
+  const { stdout } = await run('docker', ['ps', '-q', ...filter]);
+  return stdout.split('\n').filter(Boolean).length;
+}
+
+async function releasesOf(paas, app) {
+  const all = await api(paas, 'GET', `/apps/${app}/releases`);
+  return all.filter(({ description }) => description.startsWith('Deploy'));
+}
+
+function reasonOf(text) {
+  const line = text.split('\n').find((each) => /! |rejected|fatal/.test(each) && !/^git /.test(each)) ?? text;
+  return line
+    .replace(/^remote: /, '')
+    .replace(/[0-9a-f-]{8,}|\d+/g, '#')
+    .trim()
+    .slice(0, 90);
+}
+
+function count(values) {
+  const counts = new Map();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].map(([value, times]) => `${times} × ${value}`);
+}
+
+function describe({ accepted, reasons, slowestMs, slowestRefusalMs, apiP99Ms, buildsAtOnce }) {
+  const refusals =
+    reasons.length === 0 ? '' : `, refused within ${seconds(slowestRefusalMs)}: ${reasons.join('; ')}`;
+  return `${accepted} deployed, all answered after ${seconds(slowestMs)}${refusals}; at most ${buildsAtOnce} builds at once; API p99 ${apiP99Ms.toFixed(0)} ms`;
+}
