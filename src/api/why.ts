@@ -1,7 +1,7 @@
 // Why a dyno, a release or an app is as it is: cause, evidence, next step.
 
 import type { Database } from '../db/database.js';
-import type { Explanation } from '../dynos/explain.js';
+import type { Explanation } from '../dynos/explanation.js';
 import type { Why } from '../dynos/why.js';
 import { PaasError } from '../errors.js';
 import type { LogClient } from '../logs/client.js';

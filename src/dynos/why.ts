@@ -1,5 +1,5 @@
-// Gathers the facts that explain.ts turns into words: wishes and incidents from the database, what runs from the loop,
-// what the checks saw last.
+// Gathers the facts that explain-dyno.ts, explain-release.ts and explain-app.ts turn into words: wishes and incidents
+// from the database, what runs from the loop, what the checks saw last.
 
 import type { Database } from '../db/database.js';
 import { PaasError, quoteValue } from '../errors.js';
@@ -12,7 +12,10 @@ import { getFormation } from '../platform/formation.js';
 import { listIncidents } from '../platform/incidents.js';
 import { currentRelease, findRelease, pendingReleases, type Release } from '../platform/releases.js';
 import { type Dyno, dynoName } from './dyno.js';
-import { type Explanation, explainApp, explainDyno, explainRelease, isUnwell } from './explain.js';
+import { explainApp } from './explain-app.js';
+import { explainDyno } from './explain-dyno.js';
+import { explainRelease } from './explain-release.js';
+import { type Explanation, isUnwell } from './explanation.js';
 import type { HealthNotes } from './health-notes.js';
 import { WEB_PORT } from './routing.js';
 

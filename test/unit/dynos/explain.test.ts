@@ -1,15 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Dyno } from '../../../src/dynos/dyno.js';
 import { meaningOf } from '../../../src/dynos/exit-status.js';
-import {
-  type AppFacts,
-  type DynoFacts,
-  type Explanation,
-  explainApp,
-  explainDyno,
-  explainRelease,
-  type ReleaseFacts,
-} from '../../../src/dynos/explain.js';
+import { type AppFacts, explainApp } from '../../../src/dynos/explain-app.js';
+import { type DynoFacts, explainDyno } from '../../../src/dynos/explain-dyno.js';
+import { explainRelease, type ReleaseFacts } from '../../../src/dynos/explain-release.js';
+import type { Explanation } from '../../../src/dynos/explanation.js';
 import type { AccountId, AppId, BuildId, ReleaseId } from '../../../src/ids.js';
 import type { Evidence, Incident, IncidentKind } from '../../../src/platform/incidents.js';
 import type { Release } from '../../../src/platform/releases.js';

@@ -1,0 +1,115 @@
+// Why a release runs or does not, and what to do about it. Pure.
+
+import type { Incident } from '../platform/incidents.js';
+import type { Release } from '../platform/releases.js';
+import type { Explanation, Told } from './explanation.js';
+
+export interface ReleaseFacts {
+  readonly app: { readonly name: string };
+  readonly release: Release;
+  /** The release that runs. */
+  readonly current: Release | undefined;
+  /** Newest incident of this release, whatever it was. */
+  readonly incident: Incident | undefined;
+  /** The incident that says it was rolled back. */
+  readonly rolledBack: Incident | undefined;
+  /** Version of a release whose release phase comes before. */
+  readonly waitsFor: number | undefined;
+  /** Dynos wanted, and how many of them are up with this release. */
+  readonly dynos: { readonly wanted: number; readonly up: number };
+  /** Explanations of its dynos that are not well. */
+  readonly unwell: readonly Explanation[];
+}
+
+/** Explains a release. */
+export function explainRelease(facts: ReleaseFacts): Explanation {
+  const { release, app } = facts;
+  const base = {
+    subject: `v${release.version}`,
+    kind: 'release' as const,
+    since: release.updatedAt,
+    nextTryAt: undefined,
+    lastIncident: facts.incident,
+    evidence: { description: release.description },
+  };
+  switch (release.status) {
+    case 'pending':
+      return {
+        ...base,
+        state: 'pending',
+        cause:
+          facts.waitsFor === undefined
+            ? `Its release command runs: ${release.processTypes['release'] ?? ''}`
+            : `It waits for the release command of v${facts.waitsFor}`,
+        nextStep: `Follow it with: paas releases:output v${release.version} -a ${app.name}`,
+      };
+    case 'failed':
+      return {
+        ...base,
+        state: 'failed',
+        cause: `Its release command failed, so it never ran${currentText(facts)}`,
+        evidence: { ...base.evidence, ...facts.incident?.evidence },
+        nextStep: `See its output: paas releases:output v${release.version} -a ${app.name}`,
+      };
+    case 'expired':
+      return {
+        ...base,
+        state: 'expired',
+        cause: 'Its image is not kept any more, so nothing can go back to it',
+        nextStep: undefined,
+      };
+    default:
+      return { ...base, ...explainSucceeded(facts) };
+  }
+}
+
+function currentText({ current }: ReleaseFacts): string {
+  return current === undefined ? '' : `; v${current.version} goes on`;
+}
+
+function explainSucceeded(facts: ReleaseFacts): Told {
+  const { release, current, dynos, app, rolledBack } = facts;
+  const evidence = { description: release.description };
+  if (rolledBack !== undefined) {
+    return {
+      state: 'rolled back',
+      cause: rolledBack.message.replace(/\.$/, ''),
+      evidence: { ...evidence, ...rolledBack.evidence },
+      nextStep: 'Mend what it says and deploy again.',
+    };
+  }
+  if (release.version !== current?.version) {
+    return {
+      state: 'superseded',
+      cause:
+        current === undefined
+          ? 'It does not run'
+          : `v${current.version} took its place (${current.description})`,
+      evidence,
+      nextStep: `Go back to it with: paas rollback v${release.version} -a ${app.name}`,
+    };
+  }
+  if (release.image === undefined) {
+    return {
+      state: 'current',
+      cause: 'It has no code yet',
+      evidence,
+      nextStep: 'Deploy with: git push paas main',
+    };
+  }
+  const [first] = facts.unwell;
+  if (first === undefined) {
+    const cause =
+      dynos.wanted === 0
+        ? 'It is current, and scaled to zero'
+        : `It runs: ${dynos.up} of ${dynos.wanted} dynos are up`;
+    const nextStep = dynos.wanted === 0 ? `Start it with: paas ps:scale web=1 -a ${app.name}` : undefined;
+    return { state: 'current', cause, evidence: { ...evidence, ...dynos }, nextStep };
+  }
+  return {
+    state: dynos.up === 0 ? 'current, not up' : 'current, partly up',
+    cause: `${dynos.up} of ${dynos.wanted} dynos are up; ${first.subject} is ${first.state}: ${first.cause}`,
+    evidence: { ...evidence, ...dynos, ...first.evidence },
+    nextStep: first.nextStep,
+  };
+}
