@@ -15,6 +15,7 @@ const NAMES = [
   'idle',
   'wake',
   'build-impact',
+  'pushes',
   'crowd',
 ];
 /** logs.mjs takes its parameters by place: lines, rounds. */
