@@ -2,6 +2,7 @@
 
 import type { Database } from '../db/database.js';
 import { type App, findAppFor } from '../platform/apps.js';
+import { rollback } from '../platform/make-release.js';
 import {
   findRelease,
   getRelease,
@@ -9,7 +10,6 @@ import {
   isRollbackTarget,
   listReleases,
   type Release,
-  rollback,
 } from '../platform/releases.js';
 import { ConfigVars } from '../schemas/config-vars.js';
 import { AppParams } from '../schemas/parts.js';

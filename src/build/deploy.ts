@@ -9,7 +9,8 @@ import { type App, findAppFor } from '../platform/apps.js';
 import { type Build, finishBuild, getBuild, requeueBuild, startBuild } from '../platform/builds.js';
 import { keepDeclaredChecks } from '../platform/checks.js';
 import { recordIncident } from '../platform/incidents.js';
-import { createDeployRelease, getLatestConfig, type Release } from '../platform/releases.js';
+import { createDeployRelease } from '../platform/make-release.js';
+import { getLatestConfig, type Release } from '../platform/releases.js';
 import type { Built } from './build.js';
 import {
   describeSource,

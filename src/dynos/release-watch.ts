@@ -9,6 +9,7 @@ import type { App } from '../platform/apps.js';
 import { getDynoSettings } from '../platform/dyno-settings.js';
 import { listCrashes } from '../platform/dyno-wishes.js';
 import { listIncidents, recordIncident } from '../platform/incidents.js';
+import { rollback } from '../platform/make-release.js';
 import {
   type Before,
   beginWatch,
@@ -19,13 +20,7 @@ import {
   openWatch,
   type ReleaseWatch,
 } from '../platform/release-watches.js';
-import {
-  currentRelease,
-  listReleases,
-  pendingReleases,
-  type Release,
-  rollback,
-} from '../platform/releases.js';
+import { currentRelease, listReleases, pendingReleases, type Release } from '../platform/releases.js';
 import type { Router } from '../router/router.js';
 import { type DynoContainer, dynoName, serverName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';

@@ -5,7 +5,7 @@ import { PaasError, quoteValue } from '../errors.js';
 import { type AccountId, type AppId, newId, parseId } from '../ids.js';
 import type { Account } from './accounts.js';
 import { randomAppName } from './app-names.js';
-import { createInitialRelease } from './releases.js';
+import { createInitialRelease } from './make-release.js';
 
 export interface App {
   readonly id: AppId;

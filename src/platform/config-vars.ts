@@ -5,7 +5,8 @@ import { PaasError, quoteValue } from '../errors.js';
 import type { AppId } from '../ids.js';
 import type { Account } from './accounts.js';
 import type { App } from './apps.js';
-import { createConfigRelease, getLatestConfig, type Release } from './releases.js';
+import { createConfigRelease } from './make-release.js';
+import { getLatestConfig, type Release } from './releases.js';
 
 const MAX_VARS = 1000;
 const MAX_VALUE_BYTES = 64 * 1024;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type App, findAppFor } from '../../src/platform/apps.js';
 import { recordIncident } from '../../src/platform/incidents.js';
-import { createConfigRelease, createDeployRelease } from '../../src/platform/releases.js';
+import { createConfigRelease, createDeployRelease } from '../../src/platform/make-release.js';
 import { startTestServer, type TestServer } from '../support/api-server.js';
 
 let test: TestServer;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { getApp } from '../../src/platform/apps.js';
 import { getDynoSettings } from '../../src/platform/dyno-settings.js';
-import { createDeployRelease } from '../../src/platform/releases.js';
+import { createDeployRelease } from '../../src/platform/make-release.js';
 import { startTestServer, type TestServer } from '../support/api-server.js';
 import { type CompiledCli, compileCli } from '../support/run-cli.js';
 

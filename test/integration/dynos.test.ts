@@ -4,7 +4,8 @@ import { destroyApp, getApp, updateApp } from '../../src/platform/apps.js';
 import { changeConfig } from '../../src/platform/config-vars.js';
 import { restartDynos, stopDynos } from '../../src/platform/dyno-wishes.js';
 import { scale } from '../../src/platform/formation.js';
-import { currentRelease, getReleaseConfig, rollback } from '../../src/platform/releases.js';
+import { rollback } from '../../src/platform/make-release.js';
+import { currentRelease, getReleaseConfig } from '../../src/platform/releases.js';
 import { eventually, type House, openHouse } from '../support/house.js';
 
 // Answers with its config var GREETING and its dyno name; ends cleanly on SIGTERM.

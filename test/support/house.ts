@@ -22,7 +22,8 @@ import { createLogClient, type LogClient } from '../../src/logs/client.js';
 import { formatLine } from '../../src/logs/line.js';
 import { type Account, createAccount } from '../../src/platform/accounts.js';
 import { type App, createApp } from '../../src/platform/apps.js';
-import { createDeployRelease, type Release } from '../../src/platform/releases.js';
+import { createDeployRelease } from '../../src/platform/make-release.js';
+import type { Release } from '../../src/platform/releases.js';
 import { createRouter, type Router } from '../../src/router/router.js';
 
 export const RUN_IMAGE = 'paas-stack-run:13';

@@ -8,7 +8,8 @@ import { type Database, openDatabase } from '../../src/db/database.js';
 import { newId } from '../../src/ids.js';
 import type { Account } from '../../src/platform/accounts.js';
 import { type App, createApp } from '../../src/platform/apps.js';
-import { createDeployRelease, type Release } from '../../src/platform/releases.js';
+import { createDeployRelease } from '../../src/platform/make-release.js';
+import type { Release } from '../../src/platform/releases.js';
 
 export interface TestDatabase extends Disposable {
   readonly db: Database;

@@ -11,7 +11,7 @@ import {
   setChecks,
   unsetChecks,
 } from '../../../src/platform/checks.js';
-import { createConfigRelease, createDeployRelease } from '../../../src/platform/releases.js';
+import { createConfigRelease, createDeployRelease } from '../../../src/platform/make-release.js';
 import { addApp, deploy, openTestDatabase, type TestDatabase } from '../../support/test-database.js';
 
 let test: TestDatabase;

@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { newId } from '../../../src/ids.js';
 import { changeConfig, getConfig } from '../../../src/platform/config-vars.js';
 import { getFormation, scale } from '../../../src/platform/formation.js';
+import { rollback } from '../../../src/platform/make-release.js';
 import {
   currentRelease,
   findRelease,
   getReleaseConfig,
   listReleases,
   pendingReleases,
-  rollback,
   setReleaseStatus,
 } from '../../../src/platform/releases.js';
 import { addApp, deploy, imageDigest, openTestDatabase } from '../../support/test-database.js';
