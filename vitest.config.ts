@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Two integration files at a time: they wait more than they compute. The e2e files have the machine to themselves.
+// Two files at a time: they wait more than they compute. The faults have the machine to themselves.
 export default defineConfig({
   test: {
     projects: [
@@ -20,7 +20,7 @@ export default defineConfig({
           name: 'e2e',
           globalSetup: ['test/support/build-dist.ts'],
           include: ['test/e2e/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
