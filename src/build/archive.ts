@@ -8,7 +8,7 @@ import type { ArchiveReply, ArchiveTask } from './archive-worker.js';
 import type { Source } from './source.js';
 
 /** Compiled worker beside this file; tests name another. */
-export const ARCHIVE_WORKER = new URL('./archive-worker.js', import.meta.url).pathname;
+const ARCHIVE_WORKER = new URL('./archive-worker.js', import.meta.url).pathname;
 
 /**
  * Checks every entry of a tar or tar.gz on disk; with `unpackTo` also unpacks it there once all are right. One top

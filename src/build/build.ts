@@ -8,7 +8,7 @@ import type { OnStep } from '../platform/deploy-steps.js';
 import { BuildpackWatch, buildDiskFull } from './build-trouble.js';
 import { type BuildpackSettings, runBuildpacks } from './buildpacks.js';
 import { buildDockerfile } from './dockerfile.js';
-import { assembleImage, formatSize, imageTag } from './image.js';
+import { assembleImage, formatSlugSize, imageTag } from './image.js';
 import { resolveProcessTypes } from './process-types.js';
 import { type Source, unpackSource } from './source.js';
 import { readSourceFile } from './source-files.js';
@@ -123,7 +123,7 @@ async function* buildWithBuildpacks(
       signal,
       discard: request.discard,
     });
-    yield `       Done: ${formatSize(slugBytes)}\n`;
+    yield `       Done: ${formatSlugSize(slugBytes)}\n`;
     return { image, processTypes, buildpacks: result.buildpacks };
   } finally {
     request.discard(result.containerId);

@@ -103,7 +103,7 @@ async function addLayer(
 }
 
 /** 34500000 as `32.9M`, as Heroku prints slug sizes. */
-export function formatSize(bytes: number): string {
+export function formatSlugSize(bytes: number): string {
   const units = ['B', 'K', 'M', 'G'];
   let size = bytes;
   let unit = 0;
@@ -115,7 +115,7 @@ export function formatSize(bytes: number): string {
 }
 
 function tooLarge(maxSlugBytes: number): PaasError {
-  return new PaasError('build_failed', `The slug is larger than ${formatSize(maxSlugBytes)}.`, {
+  return new PaasError('build_failed', `The slug is larger than ${formatSlugSize(maxSlugBytes)}.`, {
     hint: 'Keep files that the app does not need at run time out of it with .slugignore.',
   });
 }

@@ -108,7 +108,7 @@ export function createApiClient(options: {
 }
 
 /** Resolves `localhost` and `*.localhost` to this machine without asking anybody (RFC 6761, section 6.3). */
-export const lookupLocalhost: LookupFunction = (hostname, options, callback) => {
+const lookupLocalhost: LookupFunction = (hostname, options, callback) => {
   if (/(^|\.)localhost\.?$/i.test(hostname)) {
     if (options.all) callback(null, [RESOLVED_HERE]);
     else callback(null, RESOLVED_HERE.address, RESOLVED_HERE.family);

@@ -49,7 +49,7 @@ export async function appOfDirectory(options: {
 }
 
 /** The remotes of the repository around `cwd` that look like an app's; none outside a repository. */
-export async function listRemotes(cwd: string): Promise<PlatformRemote[]> {
+async function listRemotes(cwd: string): Promise<PlatformRemote[]> {
   const output = await git(cwd, ['config', '--get-regexp', '^remote\\..*\\.url$']).catch((error: unknown) => {
     // 1: no remote; 128: not a repository; ENOENT: no git.
     if (error instanceof CliError) return '';

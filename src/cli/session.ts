@@ -27,7 +27,7 @@ export interface Session {
   app(flags: { readonly app: string | undefined; readonly remote: string | undefined }): Promise<string>;
 }
 
-export const DEFAULT_HOST = 'http://localhost:8080';
+const DEFAULT_HOST = 'http://localhost:8080';
 export const VERSION = '0.1.0';
 
 /** The session of this process. */

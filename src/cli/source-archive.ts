@@ -32,7 +32,7 @@ export function packDirectory(directory: string, onSkipped: (path: string) => vo
 }
 
 /** True when the ignore files leave `path` out; the deepest file that says something decides, as in git. */
-export function isIgnored(levels: readonly IgnoreLevel[], path: string, isDirectory: boolean): boolean {
+function isIgnored(levels: readonly IgnoreLevel[], path: string, isDirectory: boolean): boolean {
   for (const { base, patterns } of levels.toReversed()) {
     const name = relative(base, path).split(sep).join('/');
     const verdict = patterns.test(isDirectory ? `${name}/` : name);

@@ -101,7 +101,7 @@ async function takeAccessLog(
 }
 
 /** The engine as the collector sees it. */
-export function collectorEngine(engine: Engine): CollectorEngine {
+function collectorEngine(engine: Engine): CollectorEngine {
   return {
     attach: (id, options) => engine.attach(id, options),
     readLogs: (id, options) => engine.readLogs(id, options),

@@ -20,7 +20,7 @@ import type { DaemonOptions } from './wire.js';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads PAAS_FIREWALL and PAAS_EGRESS_ALLOW. Throws an Error that names the variable when a value is not usable. */
-export function loadFirewallConfig(env: Environment): { mode: FirewallMode; allow: Allowed[] } {
+function loadFirewallConfig(env: Environment): { mode: FirewallMode; allow: Allowed[] } {
   const text = env['PAAS_FIREWALL'] || 'on';
   const mode = (['on', 'own', 'off'] as const).find((name) => name === text);
   if (mode === undefined) throw new Error(`PAAS_FIREWALL must be on, own or off, not ${text}`);

@@ -15,7 +15,7 @@ export interface Backup {
 const NAME = /^paas-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)Z(?:-before-upgrade)?\.sqlite$/;
 
 /** The name of a backup that is made now. */
-export function backupName(now: number, options: { beforeUpgrade: boolean }): string {
+function backupName(now: number, options: { beforeUpgrade: boolean }): string {
   const time = new Date(now).toISOString().slice(0, 19).replaceAll(':', '-');
   return `paas-${time}Z${options.beforeUpgrade ? '-before-upgrade' : ''}.sqlite`;
 }

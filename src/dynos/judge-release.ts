@@ -4,7 +4,7 @@ import type { DynoCrashes } from '../platform/dyno-wishes.js';
 import type { Incident } from '../platform/incidents.js';
 import type { Before, ReleaseWatch, Traffic } from '../platform/release-watches.js';
 import { isRollbackTarget, type Release } from '../platform/releases.js';
-import { formatBytes } from '../platform/sizes.js';
+import { formatSize } from '../platform/sizes.js';
 import { dynoName } from './dyno.js';
 
 /** What is known of a release in its window. */
@@ -70,7 +70,7 @@ function failedDyno({ incidents, before }: ReleaseEvidence): string | undefined 
     // Without an exit code it was a child, and the dyno goes on.
     if (kind === 'out-of-memory' && evidence['exit_code'] !== undefined) {
       const limit = Number(evidence['memory_bytes']);
-      return `${dyno} ran out of memory${limit > 0 ? ` (limit ${formatBytes(limit)})` : ''}`;
+      return `${dyno} ran out of memory${limit > 0 ? ` (limit ${formatSize(limit)})` : ''}`;
     }
   }
   return undefined;

@@ -8,7 +8,7 @@ import type { ContainerDetails, ContainerEvent, Engine } from '../engine/engine.
 import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { recordIncident } from '../platform/incidents.js';
-import { formatBytes } from '../platform/sizes.js';
+import { formatSize } from '../platform/sizes.js';
 import type { DynoLog } from './dyno-log.js';
 
 export interface OutOfMemory {
@@ -46,7 +46,7 @@ export function memoryCause(
 
 /** One sentence about a main process that ended at its limit. */
 export function describeMemoryEnd(cause: 'main' | 'child', memoryBytes: number): string {
-  const limit = formatBytes(memoryBytes);
+  const limit = formatSize(memoryBytes);
   return cause === 'main'
     ? `Error R15 (Memory quota vastly exceeded) -> The process was killed at its memory limit of ${limit}`
     : `Error R15 (Memory quota vastly exceeded) -> A child process was killed at the memory limit of ${limit}, and the process ended`;
@@ -72,7 +72,7 @@ export function createOutOfMemory(options: {
     const name = `${labels[LABEL.type]}.${labels[LABEL.number]}`;
     const times = seen.unsaid > 1 ? ` (${seen.unsaid} times)` : '';
     seen.unsaid = 0;
-    const message = `Error R15 (Memory quota vastly exceeded) -> A child process was killed at the memory limit of ${formatBytes(Number(labels[LABEL.memory]))}${times}; the main process goes on`;
+    const message = `Error R15 (Memory quota vastly exceeded) -> A child process was killed at the memory limit of ${formatSize(Number(labels[LABEL.memory]))}${times}; the main process goes on`;
     // Only our own specs write this label, from an AppId.
     const appId = labels[LABEL.app] as AppId;
     dynoLog.platform(appId, name, message);

@@ -173,7 +173,7 @@ async function tryCommand(
 }
 
 /** What the kernel said of a connection, in words. */
-export function describeConnectError(error: unknown): string {
+function describeConnectError(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   switch (code) {
     case 'ECONNREFUSED':

@@ -72,7 +72,7 @@ const TEMPORARY: Mount = {
 };
 
 /** Numeric user and group `app` of the stack images: what runs in a container of ours is never root. */
-export const APP_USER = '20000:20000';
+const APP_USER = '20000:20000';
 
 /** Processes that a build may have at once: compilers start many. */
 export const BUILD_PIDS = 1024;

@@ -120,7 +120,7 @@ async function mend(options: FirewallOptions, settled: Map<string, Settled>): Pr
 }
 
 /** Takes away the chains of an install; fine when there are none. */
-export async function removeFirewall(options: Pick<FirewallOptions, 'instance' | 'run'>): Promise<void> {
+async function removeFirewall(options: Pick<FirewallOptions, 'instance' | 'run'>): Promise<void> {
   for (const { program } of TOOLS) {
     const present = await list(options, program).catch(() => undefined);
     const removal = present === undefined ? undefined : renderRemoval(present, options.instance);

@@ -38,7 +38,7 @@ const CLOSED_NETWORKS = [
 const REPLIES = '-m conntrack --ctstate RELATED,ESTABLISHED';
 
 /** Names of the chains: they carry the install's id, so that two installs have their own (28 characters at most). */
-export function chainNames(instance: string): { input: string; forward: string } {
+function chainNames(instance: string): { input: string; forward: string } {
   const short = instance.slice(0, 15);
   return { input: `PAAS-INPUT-${short}`, forward: `PAAS-FORWARD-${short}` };
 }

@@ -6,7 +6,7 @@ import type { Account } from './accounts.js';
 import { type App, getApp } from './apps.js';
 import { createSettingsRelease } from './make-release.js';
 
-export const IN_TREE_BUILDPACKS = ['nodejs', 'python', 'go', 'static', 'dockerfile'] as const;
+const IN_TREE_BUILDPACKS = ['nodejs', 'python', 'go', 'static', 'dockerfile'] as const;
 const MAX_BUILDPACKS = 20;
 
 /**

@@ -36,7 +36,7 @@ export interface PhaseOfType {
 }
 
 /** Which checks hold for a process type. Pure. */
-export function resolveChecks(options: {
+function resolveChecks(options: {
   type: string;
   phase: CheckPhase;
   setting: Check | undefined;

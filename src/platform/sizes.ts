@@ -40,6 +40,6 @@ export function cpuSharesOf(memoryBytes: number): number {
 }
 
 /** Bytes as sizes are spelled: whole megabytes, `512M`. */
-export function formatBytes(bytes: number): string {
+export function formatSize(bytes: number): string {
   return `${Math.round(bytes / 1024 ** 2)}M`;
 }

@@ -18,7 +18,7 @@ const POLL_MS = 20;
 const LINE_LIMIT = 8192;
 
 /** Makes the named pipe at `path` (mode 0600) if it is not there; safe to call twice and from several processes. */
-export async function ensureAccessLogPipe(path: string): Promise<void> {
+async function ensureAccessLogPipe(path: string): Promise<void> {
   if (await isPipe(path)) return;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {

@@ -22,7 +22,7 @@ const REPLY_TIMEOUT_MS = 5000;
 const REPLY_LIMIT = 64 * 1024 * 1024;
 
 /** Runs `use` with a connection to the master, and closes it. Throws when HAProxy is not there or does not answer. */
-export async function withMaster<T>(socketPath: string, use: (ask: Ask) => Promise<T>): Promise<T> {
+async function withMaster<T>(socketPath: string, use: (ask: Ask) => Promise<T>): Promise<T> {
   await using connection = await CliConnection.open(socketPath);
   return await use((command) => connection.ask(command));
 }

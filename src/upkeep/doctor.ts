@@ -156,7 +156,7 @@ function diskFindings(disk: FileSystem & { readonly forecast: DiskForecast | und
 }
 
 /** `full in ~12 days at 1.2 GB/day`. */
-export function forecastText(forecast: DiskForecast | undefined): string {
+function forecastText(forecast: DiskForecast | undefined): string {
   if (forecast === undefined) return 'no forecast yet (it takes an hour)';
   const { fullInSeconds, bytesPerDay } = forecast;
   if (fullInSeconds === undefined) return 'not full within a year';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isImageReference } from '../../../src/build/build.js';
-import { formatSize } from '../../../src/build/image.js';
+import { formatSlugSize } from '../../../src/build/image.js';
 import { resolveProcessTypes } from '../../../src/build/process-types.js';
 import { contextIgnore, slugIgnore } from '../../../src/build/slug-ignore.js';
 
@@ -34,7 +34,7 @@ it.each([
   [500_000_000, '477M'],
   [5_000_000_000, '4.7G'],
 ])('writes %i bytes as %s', (bytes, text) => {
-  expect(formatSize(bytes)).toBe(text);
+  expect(formatSlugSize(bytes)).toBe(text);
 });
 
 describe('process types', () => {
