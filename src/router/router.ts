@@ -3,8 +3,8 @@
 // and goes on when the daemon ends. What it routes is asked of it each time, never remembered; the files beside it
 // always say the same, so that a reload or a restart forgets nothing.
 
-import { access, mkdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, mkdir, readFile, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
 import type { Logger } from '../log.js';
 import { backendName, type RenderedRouter, renderRouter } from './config.js';
@@ -17,6 +17,7 @@ import {
   spawnHaproxy,
   until,
 } from './haproxy-process.js';
+import { createRouterFiles, type RouterFiles } from './router-files.js';
 import { checkAppId, checkServerName, type RouterState } from './router-state.js';
 import { type Ask, askReload, type HaproxyProcesses, showProcesses, withWorker } from './runtime-api.js';
 import { parseTraffic, type ServerTraffic } from './server-traffic.js';
@@ -88,14 +89,14 @@ class HaproxyRouter implements Router {
   #masterPid: number | undefined;
   /** Some server could not be deleted yet, because a connection to it is left. */
   #hasLeftovers = false;
-  /** Files as written since the last reload, which writes all of them. */
-  readonly #written = new Map<string, string>();
+  readonly #files: RouterFiles;
   #droppedLogs = new Map<number, number>();
 
   constructor(options: RouterOptions) {
     this.#options = options;
     this.#configPath = join(options.dir, CONFIG_FILE);
     this.#masterSocket = join(options.dir, MASTER_SOCKET);
+    this.#files = createRouterFiles(options);
     this.#wanted = renderRouter(options, undefined);
   }
 
@@ -169,7 +170,7 @@ class HaproxyRouter implements Router {
     const isThere = await withWorker(this.#masterSocket, worker, async (ask) => {
       const tables = await readTables(ask, this.#options.dir);
       if (needsReload(tables, wanted)) return false;
-      await this.#writeFiles(wanted, { isChecked: false });
+      await this.#files.write(wanted, { isChecked: false });
       return await this.#bring(ask, tables, wanted);
     });
     if (!isThere) await this.#reload(wanted, worker);
@@ -194,7 +195,7 @@ class HaproxyRouter implements Router {
   }
 
   async #reload(wanted: RenderedRouter, previous: number): Promise<void> {
-    await this.#writeFiles(wanted, { isChecked: true });
+    await this.#files.write(wanted, { isChecked: true });
     await askReload(this.#masterSocket);
     await this.#waitForWorker(wanted, previous);
     this.#options.log.info({ backends: wanted.backends.size }, 'router reloaded');
@@ -232,9 +233,9 @@ class HaproxyRouter implements Router {
     // Workers without a master would go on with what they knew.
     await endHaproxy(this.#configPath, 1000);
     await mkdir(join(dir, 'errors'), { recursive: true, mode: 0o700 });
-    this.#written.clear();
+    this.#files.forget();
     // Nothing runs that a bad configuration could replace: starting it is the check.
-    await this.#writeFiles(wanted, { isChecked: false });
+    await this.#files.write(wanted, { isChecked: false });
     await spawnHaproxy({ haproxyPath, configPath: this.#configPath, accessLogPath });
     await this.#waitForWorker(wanted, undefined);
     log.info({ pid: this.#masterPid, backends: wanted.backends.size }, 'router started');
@@ -284,24 +285,6 @@ class HaproxyRouter implements Router {
       if (!(await isHaproxy(pid, this.#configPath))) return instead;
       throw error;
     }
-  }
-
-  async #writeFiles(wanted: RenderedRouter, options: { isChecked: boolean }): Promise<void> {
-    const { dir, haproxyPath } = this.#options;
-    if (options.isChecked) this.#written.clear();
-    for (const { file, content } of wanted.files) await this.#writeFile(join(dir, file), content);
-    const draft = `${this.#configPath}.new`;
-    await writeFile(draft, wanted.config, { mode: 0o600 });
-    if (options.isChecked) await checkConfigFile(haproxyPath, draft);
-    await rename(draft, this.#configPath);
-  }
-
-  async #writeFile(path: string, content: string): Promise<void> {
-    if (this.#written.get(path) === content) return;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(`${path}.new`, content, { mode: 0o600 });
-    await rename(`${path}.new`, path);
-    this.#written.set(path, content);
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
