@@ -50,6 +50,8 @@ export const DEFAULT_LIMITS: CollectorLimits = {
 const SEQ_STEP = 1_000_000;
 const NOTICE_DELAY_MS = 1000;
 const RESYNC_MS = 30_000;
+/** Before a broken connection to the engine is tried again; doubles up to 5 s. */
+const FIRST_WAIT_MS = 100;
 /** How long the end waits for an engine that does not answer. */
 const END_MS = 2000;
 
@@ -288,7 +290,7 @@ export class LogCollector {
     const { signal } = this.#stopping;
     let output = first;
     let ended = firstEnded;
-    let waitMs = 100;
+    let waitMs = FIRST_WAIT_MS;
     while ((await this.#end(output, ended)) === 'broken' && !signal.aborted) {
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
@@ -297,6 +299,7 @@ export class LogCollector {
       try {
         ({ ended } = await next.open());
         output = next;
+        waitMs = FIRST_WAIT_MS;
         const present = this.#outputs.get(containerId);
         if (present !== undefined) this.#outputs.set(containerId, { ...present, output });
       } catch (err) {

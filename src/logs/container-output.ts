@@ -97,7 +97,12 @@ export class ContainerOutput {
       if (source !== undefined) ends.push(this.#listen(source, stream));
     }
     if (state !== 'created') this.#catchUp();
-    return { ended: Promise.all(ends).then(() => this.#streamsEnded()) };
+    // What had no place yet when the connection broke is left to the next try, which finds it in the file.
+    return {
+      ended: Promise.all(ends)
+        .then(() => this.#streamsEnded())
+        .finally(() => this.close()),
+    };
   }
 
   /** What has to be stored to go on later. */
@@ -151,7 +156,7 @@ export class ContainerOutput {
 
   #take(stream: OutputStream, lines: OutputLines): void {
     if (stream.isJoined) {
-      this.#pass(stream, lines);
+      this.#pass(stream, stream.skipKnown(lines));
       return;
     }
     stream.hold(lines);
@@ -177,7 +182,7 @@ export class ContainerOutput {
     return state === 'created' || state === 'running' ? 'broken' : await this.#finish(state);
   }
 
-  async #finish(state: ContainerState): Promise<'complete'> {
+  async #finish(state: ContainerState): Promise<'complete' | 'broken'> {
     for (const stream of this.#streams) {
       for (const split of stream.splitter.end()) this.#take(stream, { ...split, timestampUs: this.#nowUs() });
     }
@@ -186,6 +191,7 @@ export class ContainerOutput {
       if (!isComplete && this.#hasHistory) this.#giveUp('it was removed before the rest could be read');
     } else if (this.#streams.some((stream) => !stream.isJoined)) this.#catchUp();
     await this.#catchingUp;
+    if (this.#stopping.signal.aborted) return 'broken';
     this.#hasEnded = true;
     return 'complete';
   }
@@ -195,31 +201,42 @@ export class ContainerOutput {
     if (this.#stopping.signal.aborted) return;
     this.#catchingUp ??= this.#fillGap()
       .catch((err) => {
-        if (this.#stopping.signal.aborted) return;
-        this.#log.warn(
-          { err, container: this.container.containerId },
-          'log file of a container is not readable',
-        );
-        this.#giveUp('its log file could not be read');
+        this.#log.debug({ err, container: this.container.containerId }, 'engine is away during a catch-up');
+        this.close();
       })
       .finally(() => {
         this.#catchingUp = undefined;
       });
   }
 
+  /** Throws when the engine is away: then nothing is given up, the next try begins where this one stopped. */
   async #fillGap(): Promise<void> {
     const { signal } = this.#stopping;
     let waitMs = 20;
     for (let waitedMs = 0; !signal.aborted; waitedMs += waitMs) {
-      if (await this.#fillOnce(waitedMs < UNCLEAR_MS)) return;
-      if (waitedMs > CATCH_UP_MS) {
-        this.#giveUp('its log file does not hold the lines in between');
+      const found = await this.#fillOnce(waitedMs < UNCLEAR_MS).catch((err: unknown) => ({ err }));
+      if (found === true || signal.aborted) return;
+      const reason = await this.#hopeless(found, waitedMs);
+      if (reason !== undefined) {
+        if (!signal.aborted) this.#giveUp(reason);
         return;
       }
       // The file lags behind the streams by some milliseconds.
       await sleep(waitMs, undefined, { signal });
       waitMs = Math.min(1000, waitMs * 2);
     }
+  }
+
+  /** Why waiting longer is of no use; undefined while it is. Throws when the engine is away. */
+  async #hopeless(found: false | { err: unknown }, waitedMs: number): Promise<string | undefined> {
+    const isLate = waitedMs > CATCH_UP_MS;
+    if (found === false) return isLate ? 'its log file does not hold the lines in between' : undefined;
+    const { containerId } = this.container;
+    const state = await this.#engine.containerState(containerId);
+    if (state === 'gone') return 'it was removed before the rest could be read';
+    if (!isLate) return undefined;
+    this.#log.warn({ err: found.err, container: containerId }, 'log file of a container is not readable');
+    return 'its log file could not be read';
   }
 
   /** True when no live line waits any more. */
@@ -229,6 +246,7 @@ export class ContainerOutput {
     const found = await this.#placeAll(lastUs === 0 ? 0 : sinceMs, mayWait);
     const isUnsure = found.placements.some(([, placement]) => placement?.kind === 'ambiguous');
     const { file, placements } = isUnsure && this.#isFromStart ? await this.#placeAll(0, mayWait) : found;
+    if (this.#stopping.signal.aborted) return false;
     if (lastUs === 0 && file.bytes >= ROTATED_BYTES) this.#tellGap('its log file was rotated meanwhile');
     if (placements.some(([, placement]) => placement?.kind === 'lost')) {
       this.#tellGap('its log file no longer goes back to the last line that was kept');
@@ -242,7 +260,7 @@ export class ContainerOutput {
       stream.isJoined = true;
       for (const lines of stream.release(placement.skipHeld)) this.#pass(stream, lines);
     }
-    return this.#streams.every((stream) => stream.heldLength === 0);
+    return this.#streams.every((stream) => !stream.isHolding);
   }
 
   async #placeAll(
@@ -278,6 +296,7 @@ export class ContainerOutput {
   #giveUp(reason: string): void {
     this.#tellGap(reason);
     for (const stream of this.#streams) {
+      if (stream.isJoined) continue;
       stream.isJoined = true;
       for (const lines of stream.release(0)) this.#pass(stream, lines);
     }

@@ -15,6 +15,7 @@ export interface Placement {
   readonly from: number;
   /** One behind the last. */
   readonly to: number;
+  /** When it is more than wait, the file was ahead: the stream is yet to bring lines that were taken from the file. */
   readonly skipHeld: number;
   readonly kind: 'exact' | 'ambiguous' | 'lost';
   /** Identical lines leave open by how many the file's and the waiting ones overlap. */
@@ -28,6 +29,7 @@ export class OutputStream {
   isJoined: boolean;
   #held: OutputLines[] = [];
   #heldLength = 0;
+  #known = 0;
   #count: number;
   #recent: readonly number[];
   #recentTexts: string[] = [];
@@ -43,6 +45,11 @@ export class OutputStream {
 
   get lastUs(): number {
     return this.#lastUs;
+  }
+
+  /** Whether lines wait, be they empty ones. */
+  get isHolding(): boolean {
+    return this.#held.length > 0;
   }
 
   /** UTF-16 units that wait. */
@@ -94,22 +101,29 @@ export class OutputStream {
     const found = findSeam(lines, held);
     if (found === undefined || (!found.isOnly && options.mayWait)) return undefined;
     const seam = found.index;
-    const skipHeld = Math.min(held.length, Math.max(1, resume.index - seam));
+    const skipHeld = Math.max(1, resume.index - seam);
     return { from: resume.index, to: seam + 1, skipHeld, kind, isSeamOpen: !found.isSure };
   }
 
-  /** Gives out what waits, without its first `skip` lines. */
+  /** Gives out what waits, without its first `skip` lines; those that have not come yet are left out when they come. */
   release(skip: number): OutputLines[] {
     const held = this.#held;
     this.#held = [];
     this.#heldLength = 0;
     const out: OutputLines[] = [];
-    let left = skip;
+    this.#known = skip;
     for (const entry of held) {
-      const lines = entry.lines.slice(left);
-      left = Math.max(0, left - entry.lines.length);
-      if (lines.length > 0) out.push({ ...entry, lines });
+      const rest = this.skipKnown(entry);
+      if (rest.lines.length > 0) out.push(rest);
     }
     return out;
+  }
+
+  /** Live lines without those that the file had already given. */
+  skipKnown(lines: OutputLines): OutputLines {
+    if (this.#known === 0) return lines;
+    const rest = lines.lines.slice(this.#known);
+    this.#known = Math.max(0, this.#known - lines.lines.length);
+    return { ...lines, lines: rest };
   }
 }

@@ -1,0 +1,88 @@
+// The engine's socket is cut off from the collector again and again while containers print: every line is kept once, in
+// order, and nothing has to be told as missing, for the engine's file has it all.
+
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type LogsFixture, openLogsFixture, until } from '../support/log-collector.js';
+import { type EngineProxy, openEngineProxy } from '../support/nemesis/engine-proxy.js';
+import { createRandom } from '../support/nemesis/random.js';
+
+const CUTS = 8;
+
+let fixture: LogsFixture;
+let proxy: EngineProxy;
+
+beforeAll(async () => {
+  fixture = await openLogsFixture();
+  const socketPath = join(fixture.dataDir, 'engine.sock');
+  proxy = await openEngineProxy({ socketPath, target: '/var/run/docker.sock' });
+  await fixture.startCollector({ dockerSocket: socketPath });
+});
+afterAll(async () => {
+  await proxy?.[Symbol.asyncDispose]();
+  await fixture?.close();
+});
+
+const count = async (appId: string) => (await fixture.client.read({ appId, lines: 1_000_000 })).length;
+
+/** Prints `seq N` on both streams by turns, or on one, until it is told to end; then `end N`. */
+async function startPrinter(pauseUs: number, options: { isOnBoth: boolean }) {
+  const appId = randomUUID();
+  const say = options.isOnBoth
+    ? 'if [ $((n % 3)) = 0 ]; then echo seq $n >&2; else echo seq $n; fi'
+    : 'echo seq $n';
+  const container = await fixture.create(
+    `trap 'stop=1' TERM; n=0; while [ -z "$stop" ]; do n=$((n+1)); ${say}; usleep ${pauseUs}; done; echo end $n`,
+  );
+  await fixture.client.attach({ containerId: container.id, appId, process: 'web.1', tty: false });
+  await container.start();
+  return { appId, container, name: `${pauseUs} us${options.isOnBoth ? ', both streams' : ''}` };
+}
+
+test('the engine is cut off many times while containers print', async () => {
+  const random = createRandom(9);
+  const printers = [
+    await startPrinter(20_000, { isOnBoth: false }),
+    await startPrinter(50_000, { isOnBoth: true }),
+    await startPrinter(300_000, { isOnBoth: false }),
+  ];
+  for (let cut = 0; cut < CUTS; cut += 1) {
+    await sleep(random.int(20, 800));
+    proxy.cut(true);
+    await sleep(random.int(200, 1000));
+    // Every other time the connection breaks once more in the middle of reading the engine's file.
+    const isHit = cut % 2 === 1;
+    const before = await count(printers[0]?.appId ?? '');
+    if (isHit) proxy.loseAnswer(/\/logs\b/);
+    proxy.cut(false);
+    if (isHit) await until('lines go on', async () => (await count(printers[0]?.appId ?? '')) > before);
+  }
+  proxy.loseAnswer(undefined);
+  for (const { appId, container, name } of printers) {
+    await container.kill({ signal: 'SIGTERM' });
+    const lines = await until(
+      `the end of ${name}`,
+      async () => {
+        const kept = await fixture.client.read({ appId, lines: 1_000_000 });
+        return kept.some(({ text }) => text.startsWith('end ')) && kept;
+      },
+      30_000,
+    );
+    const told = lines.filter(({ source }) => source === 'heroku').map(({ text }) => text);
+    const texts = lines.filter(({ source }) => source === 'app').map(({ text }) => text);
+    const printed = Number(/^end (\d+)$/.exec(texts.find((text) => text.startsWith('end ')) ?? '')?.[1]);
+    const expected = Array.from({ length: printed }, (_, index) => `seq ${index + 1}`);
+    const kept = new Set(texts);
+    const missing = expected.filter((text) => !kept.has(text));
+    expect({ name, missing, repeated: texts.length - kept.size, told }).toEqual({
+      name,
+      missing: [],
+      repeated: 0,
+      told: [],
+    });
+    // Two streams have no order between them.
+    if (!name.includes('both')) expect(texts.slice(0, -1)).toEqual(expected);
+  }
+});
