@@ -101,7 +101,10 @@ it('F27: what a reload reads is what the worker had', async () => {
   const before = await tables();
   const { worker } = await processes();
   await askReload(join(dir(), MASTER_SOCKET));
-  await eventually('a new worker', async () => (await processes()).worker !== worker);
+  await eventually('a new worker', async () => {
+    const now = (await processes()).worker;
+    return now !== undefined && now !== worker;
+  });
   const after = await tables();
   const ready = (each: typeof before) =>
     [...each.backends].map(([name, servers]) => [
