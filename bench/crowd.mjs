@@ -21,6 +21,8 @@ const ms = (value) => `${Math.round(value)} ms`;
 const AT_ONCE = 4;
 const SETTLE_MS = 10_000;
 
+let deploys = 0;
+
 await withPaas(async (paas) => {
   const images = [await tinyImage(paas, 'one'), await tinyImage(paas, 'two')];
   await createApp(paas, 'measured', images[0]);
@@ -102,8 +104,6 @@ async function release(paas, app, image) {
   };
   await until(`the build of ${app}`, ended, { everyMs: 20 });
 }
-
-let deploys = 0;
 
 /** How long it takes from the call until the new page is served. */
 async function measureDeploys(paas, images) {

@@ -163,7 +163,8 @@ export function buildSpec(
     workingDir: '/app',
     openStdin: true,
     memoryBytes: request.memoryBytes,
-    cpuShares: 256,
+    // A sixteenth of a dyno: while an app wants the processor, a build waits.
+    cpuShares: 64,
     cpus: 1.5,
     pidsLimit: BUILD_PIDS,
     oomScoreAdj: 500,

@@ -19,8 +19,8 @@ export interface StepWatch {
 const LOOK_MS = 50;
 // Where engines put the groups of their containers, and so of BuildKit: with their own driver, with systemd's.
 const PARENTS = ['docker', 'system.slice'];
-const CPU_SHARES = '256';
-const CPU_WEIGHT = '10';
+const CPU_SHARES = '64';
+const CPU_WEIGHT = '3';
 const OOM_SCORE_ADJ = '500';
 
 /** Begins to follow. `root` is where control groups are mounted. Without the right to write there nothing is limited. */

@@ -56,7 +56,7 @@ it.each([
         expect(readFileSync(path(controller, file), 'utf8')).toBe(value);
       }
       // The group of all steps, too.
-      expect(readFileSync(weight, 'utf8')).toBe(version === 1 ? '256' : '10');
+      expect(readFileSync(weight, 'utf8')).toBe(version === 1 ? '64' : '3');
       await vi.waitFor(() => expect(watch.stop()).toEqual({ ranOutOfMemory: true }));
     } finally {
       rmSync(root, { recursive: true });
