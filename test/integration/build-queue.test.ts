@@ -36,7 +36,7 @@ function nextDaemon(): FakeDeploys {
 
 const endless: Script = async function* ({ signal }) {
   yield 'going\n';
-  await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
   return 'released';
 };
 

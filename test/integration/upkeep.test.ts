@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   appendFileSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   rmSync,
@@ -252,7 +253,10 @@ describe('the ballast', () => {
     try {
       // A hundredth of a small disk.
       await eventually('the ballast', () => size() === 1024 ** 2);
-      await eventually('a backup', () => readdirSync(join(mount, 'backups')).length === 1);
+      await eventually(
+        'a backup',
+        () => existsSync(join(mount, 'backups')) && readdirSync(join(mount, 'backups')).length === 1,
+      );
       writeFileSync(filler, Buffer.alloc(98 * 1024 ** 2, 1), { flag: 'w' });
       appendFileSync(filler, Buffer.alloc(statfsSync(mount).bavail * 4096, 1));
       await eventually('its end', () => size() === undefined);

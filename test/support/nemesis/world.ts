@@ -73,7 +73,13 @@ async function openParts(engine: PrivateEngine, owned: AsyncDisposable[]) {
   const proxy = await openEngineProxy({ socketPath: dockerSocket, target: engine.socketPath });
   owned.push(proxy);
   const paas = await startPaas(
-    { PAAS_CRASH_COOL_OFF_SECONDS: '1', PAAS_BOOT_TIMEOUT_SECONDS: '20', PAAS_LOG_LEVEL: 'debug' },
+    {
+      PAAS_CRASH_COOL_OFF_SECONDS: '1',
+      PAAS_BOOT_TIMEOUT_SECONDS: '20',
+      PAAS_LOG_LEVEL: 'debug',
+      // Dynos that are killed from outside look like a bad release: the model would have to know when the platform goes back.
+      PAAS_ROLLBACK_WINDOW_SECONDS: '0',
+    },
     { engine, dockerSocket, program: crashingDaemon },
   );
   owned.push(paas);
