@@ -29,7 +29,8 @@ it('keeps every dyno, request and line', async () => {
   expect(restarted.code, restarted.all).toBe(0);
   await traffic.served(300);
   await engine.start();
-  await stage.atRest(15_000);
+  // 15 s, and the drain of the dyno that was to be restarted: it has a WebSocket.
+  await stage.atRest(15_000 + 30_000);
   await traffic.served(100);
 
   const lines = await lostLines(tails);
