@@ -39,5 +39,5 @@ it('keeps every dyno, request and line', async () => {
   const after = await stage.dynoPids();
   expect(after).toMatchObject(before);
   // What was asked meanwhile is done.
-  expect(after['bee web.2']).toBeGreaterThan(0);
+  expect(after['bee web.2']).toMatch(/^[1-9]/);
 });
