@@ -11,21 +11,31 @@ import { writeTo } from './write-stream.js';
 const MAX_FAILURES = 8;
 const RETRY_MS = 500;
 
-/** Copies a whole output; when the connection breaks it is opened again and goes on where it stopped. Answers the last line. */
+export interface CopiedOutput {
+  readonly lastLine: string;
+  /** The connection broke, so what was to come may never have been written. */
+  readonly wasCut: boolean;
+}
+
+/** Copies a whole output; when the connection breaks it is opened again and goes on where it stopped. */
 export async function copyOutput(
   session: Pick<Session, 'signal'>,
   api: ApiClient,
   output: { url: string; to: Writable & { isTTY?: boolean } },
-): Promise<string> {
+): Promise<CopiedOutput> {
+  let wasCut = false;
   const copied = { bytes: 0, lastLine: '' };
   for (let failures = 1; ; failures += 1) {
     const before = copied.bytes;
     try {
       await copyOnce(session, api, { ...output, copied });
-      return copied.lastLine;
+      return { lastLine: copied.lastLine, wasCut };
     } catch (error) {
       if (session.signal.aborted || isFinal(error)) throw error;
-      if (copied.bytes > before) failures = 1;
+      if (copied.bytes > before) {
+        failures = 1;
+        wasCut = true;
+      }
       if (failures >= MAX_FAILURES) throw cutOff(error);
     }
     await delay(RETRY_MS * failures, undefined, { signal: session.signal });

@@ -48,9 +48,14 @@ export const command = defineCommand({
     );
     const to = flags.json ? terminal.stderr : terminal.stdout;
     const url = build.output_stream_url ?? `/apps/${app}/builds/${build.id}/output`;
-    const lastLine = await copyOutput(session, api, { url, to });
+    const { lastLine, wasCut } = await copyOutput(session, api, { url, to });
     const ended = await waitForBuild(api, { app, id: build.id, signal: session.signal });
     if (flags.json) printJson(terminal, ended);
+    if (wasCut && ended.status === 'succeeded')
+      note(
+        terminal,
+        `The platform restarted meanwhile; the release goes live by itself. See: paas ps -a ${app}`,
+      );
     if (interrupt.signal.aborted && ended.status !== 'succeeded') return EXIT_INTERRUPTED;
     return ended.status === 'succeeded' && !lastLine.startsWith(' !     ') ? 0 : 1;
   },

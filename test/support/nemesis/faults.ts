@@ -24,7 +24,7 @@ interface Fault {
 const ROUTER_LIMIT_MS = 30_000;
 const ROUTER_AFTERMATH_MS = 5000;
 
-/** Steps that deploys of an image come by; test/e2e/crash-steps.test.ts has all. */
+/** Steps that deploys of an image come by; test/faults/crash-steps.test.ts has all. */
 const STEPS: readonly DeployStep[] = [
   'build-queued',
   'build-started',

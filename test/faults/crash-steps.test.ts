@@ -60,15 +60,21 @@ describe('a deploy is finished or has cleanly failed when paasd is killed', () =
     STEP_LIMIT_MS,
   );
 
-  it.each(['source-unpacked', 'release-written'] as const)('at %s, by an archive', async (step) => {
-    round += 1;
-    await repository.commit({ 'index.html': `version ${round}\n` });
-    await crash(step, () => deployArchive());
-    await expectClean();
-    const again = await deployArchive();
-    expect(again.code, again.all).toBe(0);
-    expect(await answer(), again.all).toBe(`version ${round}\n`);
-  });
+  it.each(['source-unpacked', 'release-written'] as const)(
+    'at %s, by an archive',
+    async (step) => {
+      round += 1;
+      await repository.commit({ 'index.html': `version ${round}\n` });
+      const cutOff = await crash(step, () => deployArchive());
+      expect(cutOff.code, cutOff.all).toBe(0);
+      expect(cutOff.all).toMatch(/deployed|The platform restarted meanwhile/);
+      await expectClean();
+      const again = await deployArchive();
+      expect(again.code, again.all).toBe(0);
+      expect(await answer(), again.all).toBe(`version ${round}\n`);
+    },
+    STEP_LIMIT_MS,
+  );
 
   it('with every request answered', async () => {
     expect(await visits.stop()).toEqual([]);
@@ -79,8 +85,11 @@ function deployArchive() {
   return paas.owner.cli(['deploy', repository.dir, '-a', APP]);
 }
 
-/** Deploys until the step ends paasd, and starts it again. */
-async function crash(step: DeployStep, deploy: () => Promise<{ all: string }>): Promise<void> {
+/** Deploys until the step ends paasd, and starts it again. What the command said in the end. */
+async function crash<Done extends { all: string }>(
+  step: DeployStep,
+  deploy: () => Promise<Done>,
+): Promise<Done> {
   releasesBefore = (await listReleases()).length;
   armCrash(paas.dataDir, step, CRASH_POINTS[step].after);
   const deployed = deploy();
@@ -93,10 +102,13 @@ async function crash(step: DeployStep, deploy: () => Promise<{ all: string }>): 
     }),
   ]);
   disarmCrash(paas.dataDir);
-  const { all } = await deployed;
-  if (!hasCrashed)
+  if (!hasCrashed) {
+    const { all } = await deployed;
     await Promise.race([paas.whenEnded(), Promise.reject(new Error(`${step} did not come: ${all}`))]);
+  }
+  // The command that was cut off asks for its build until paasd answers again.
   await paas.start();
+  return await deployed;
 }
 
 /** Waits until the deploy has come to an end either way, at most as long as it may take. */
