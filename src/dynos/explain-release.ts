@@ -15,8 +15,8 @@ export interface ReleaseFacts {
   readonly rolledBack: Incident | undefined;
   /** Version of a release whose release phase comes before. */
   readonly waitsFor: number | undefined;
-  /** Dynos wanted, and how many of them are up with this release. */
-  readonly dynos: { readonly wanted: number; readonly up: number };
+  /** Dynos wanted; how many of them are up with this release, how many asleep. */
+  readonly dynos: { readonly wanted: number; readonly up: number; readonly asleep: number };
   /** Explanations of its dynos that are not well. */
   readonly unwell: readonly Explanation[];
 }
@@ -98,18 +98,37 @@ function explainSucceeded(facts: ReleaseFacts): Told {
     };
   }
   const [first] = facts.unwell;
-  if (first === undefined) {
-    const cause =
-      dynos.wanted === 0
-        ? 'It is current, and scaled to zero'
-        : `It runs: ${dynos.up} of ${dynos.wanted} dynos are up`;
-    const nextStep = dynos.wanted === 0 ? `Start it with: paas ps:scale web=1 -a ${app.name}` : undefined;
-    return { state: 'current', cause, evidence: { ...evidence, ...dynos }, nextStep };
-  }
+  if (first === undefined) return { evidence: { ...evidence, ...dynos }, ...explainWell(facts) };
   return {
     state: dynos.up === 0 ? 'current, not up' : 'current, partly up',
     cause: `${dynos.up} of ${dynos.wanted} dynos are up; ${first.subject} is ${first.state}: ${first.cause}`,
     evidence: { ...evidence, ...dynos, ...first.evidence },
     nextStep: first.nextStep,
+  };
+}
+
+/** A current release none of whose dynos is unwell. */
+function explainWell({ dynos, app }: ReleaseFacts): Omit<Told, 'evidence'> {
+  const { wanted, up, asleep } = dynos;
+  if (wanted === 0) {
+    const nextStep = `Start it with: paas ps:scale web=1 -a ${app.name}`;
+    return { state: 'current', cause: 'It is current, and scaled to zero', nextStep };
+  }
+  const rest = wanted - up - asleep;
+  if (rest > 0) {
+    const others = rest === 1 ? 'the other still runs' : 'the others still run';
+    return {
+      state: 'current, going live',
+      cause: `It goes live: ${up} of ${wanted} dynos run it, ${others} an older release`,
+      nextStep: `Wait for it with: paas ps:wait -a ${app.name}`,
+    };
+  }
+  if (up === 0)
+    return { state: 'current', cause: 'It is asleep; the next request starts it', nextStep: undefined };
+  const sleeping = asleep === 0 ? '' : `, the other${asleep === 1 ? ' is' : 's are'} asleep`;
+  return {
+    state: 'current',
+    cause: `It runs: ${up} of ${wanted} dynos are up${sleeping}`,
+    nextStep: undefined,
   };
 }

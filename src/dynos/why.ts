@@ -61,6 +61,7 @@ export function createWhy(deps: {
 
   function releaseOf(app: App, release: Release): Explanation {
     const dynos = listFormation(app);
+    const explained = dynos.map((dyno) => dynoOf(app, dyno, dynos));
     const incidents = listIncidents(db, app.id, { releaseVersion: release.version, limit: 50 });
     const [firstPending] = pendingReleases(db, app.id);
     const running = dynos.filter(
@@ -73,8 +74,12 @@ export function createWhy(deps: {
       incident: incidents[0],
       rolledBack: incidents.find((incident) => incident.kind === 'rolled-back'),
       waitsFor: firstPending?.version === release.version ? undefined : firstPending?.version,
-      dynos: { wanted: dynos.length, up: running },
-      unwell: dynos.map((dyno) => dynoOf(app, dyno, dynos)).filter(isUnwell),
+      dynos: {
+        wanted: dynos.length,
+        up: running,
+        asleep: explained.filter(({ state }) => state === 'asleep').length,
+      },
+      unwell: explained.filter(isUnwell),
     });
   }
 

@@ -6,7 +6,14 @@ import { createPlatform, PlatformContext } from './platform.js';
 import './style/tokens.css';
 import './style/base.css';
 import './style/controls.css';
-import './style/pages.css';
+import './style/states.css';
+import './style/apps.css';
+import './style/app-head.css';
+import './style/overview.css';
+import './style/releases.css';
+import './style/builds.css';
+import './style/config.css';
+import './style/settings.css';
 import './style/log.css';
 
 const platform = createPlatform(window);

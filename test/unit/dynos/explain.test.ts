@@ -260,7 +260,7 @@ const ofRelease = (change: Partial<ReleaseFacts>): ReleaseFacts => ({
   incident: undefined,
   rolledBack: undefined,
   waitsFor: undefined,
-  dynos: { wanted: 2, up: 2 },
+  dynos: { wanted: 2, up: 2, asleep: 0 },
   unwell: [],
   ...change,
 });
@@ -271,20 +271,44 @@ describe('explainRelease', () => {
   it.each<[string, ReleaseFacts, string, string]>([
     ['current', ofRelease({}), 'current', 'It runs: 2 of 2 dynos are up'],
     [
+      'going live',
+      ofRelease({ dynos: { wanted: 2, up: 1, asleep: 0 } }),
+      'current, going live',
+      'It goes live: 1 of 2 dynos run it, the other still runs an older release',
+    ],
+    [
+      'going live at first',
+      ofRelease({ dynos: { wanted: 3, up: 0, asleep: 0 } }),
+      'current, going live',
+      'It goes live: 0 of 3 dynos run it, the others still run an older release',
+    ],
+    [
+      'asleep',
+      ofRelease({ dynos: { wanted: 2, up: 1, asleep: 1 } }),
+      'current',
+      'It runs: 1 of 2 dynos are up, the other is asleep',
+    ],
+    [
+      'all asleep',
+      ofRelease({ dynos: { wanted: 2, up: 0, asleep: 2 } }),
+      'current',
+      'It is asleep; the next request starts it',
+    ],
+    [
       'scaled to zero',
-      ofRelease({ dynos: { wanted: 0, up: 0 } }),
+      ofRelease({ dynos: { wanted: 0, up: 0, asleep: 0 } }),
       'current',
       'It is current, and scaled to zero',
     ],
     [
       'partly up',
-      ofRelease({ dynos: { wanted: 2, up: 1 }, unwell: [unwell] }),
+      ofRelease({ dynos: { wanted: 2, up: 1, asleep: 0 }, unwell: [unwell] }),
       'current, partly up',
       '1 of 2 dynos are up; web.1 is crashed: Its process exited with 1: it reported an error',
     ],
     [
       'not up',
-      ofRelease({ dynos: { wanted: 1, up: 0 }, unwell: [unwell] }),
+      ofRelease({ dynos: { wanted: 1, up: 0, asleep: 0 }, unwell: [unwell] }),
       'current, not up',
       '0 of 1 dynos are up; web.1 is crashed: Its process exited with 1: it reported an error',
     ],

@@ -1,4 +1,5 @@
 import type { Dyno, Explanation, FormationEntry } from '../api/types.js';
+import { scalingText } from '../state/scaling-text.js';
 import { DynoCause } from './dyno-cause.js';
 import { RestartOne } from './restart.js';
 import { ScaleControl } from './scale-control.js';
@@ -13,6 +14,7 @@ export function ProcessCard(props: {
   refresh: () => Promise<void>;
 }) {
   const { app, entry, dynos, explanations, refresh } = props;
+  const scaling = scalingText(entry);
   return (
     <article class="process" data-testid={`process-${entry.type}`} aria-label={`${entry.type} processes`}>
       <div class="process-head">
@@ -22,6 +24,11 @@ export function ProcessCard(props: {
       <p class="process-command" title={entry.command}>
         {entry.command === '' ? 'the image’s own command' : entry.command}
       </p>
+      {scaling !== '' && (
+        <p class="process-scaling hint" data-testid={`scaling-${entry.type}`}>
+          {scaling}
+        </p>
+      )}
       {dynos.length > 0 && (
         <ul class="dynos">
           {dynos.map((dyno) => (

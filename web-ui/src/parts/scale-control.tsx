@@ -2,7 +2,6 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Dyno, FormationEntry } from '../api/types.js';
 import { useAction } from '../live/use-action.js';
 import { usePlatform } from '../platform.js';
-import { scalingText } from '../state/scaling-text.js';
 import { Button } from './button.js';
 import { Problem } from './problem.js';
 
@@ -39,9 +38,6 @@ export function ScaleControl(props: {
   return (
     <div class="scale">
       <ScaleProgress quantity={current} dynos={dynos} />
-      <span class="scale-progress" data-testid={`scaling-${type}`}>
-        {scalingText(entry)}
-      </span>
       <fieldset class="stepper" aria-label={`Number of ${type} dynos`}>
         <button
           type="button"
