@@ -10,9 +10,14 @@ import { AppParams } from '../schemas/parts.js';
 import type { ActionLog } from './action-log.js';
 import { type ApiServer, listOf } from './api-server.js';
 import { accountOf } from './auth.js';
+import type { DynoList } from './dynos.js';
+import { presentEvidence } from './present.js';
 
 /** Adds `/apps/:app/checks`. */
-export function addCheckRoutes(server: ApiServer, deps: { db: Database; logAction: ActionLog }): void {
+export function addCheckRoutes(
+  server: ApiServer,
+  deps: { db: Database; dynos: Pick<DynoList, 'runChecks'>; logAction: ActionLog },
+): void {
   const { db, logAction } = deps;
 
   server.get(
@@ -21,6 +26,22 @@ export function addCheckRoutes(server: ApiServer, deps: { db: Database; logActio
     async (request) => {
       const app = findAppFor(db, accountOf(request), request.params.app);
       return listChecks(db, app).flatMap(present);
+    },
+  );
+
+  server.post(
+    '/apps/:app/checks/actions/run',
+    { schema: { params: AppParams, body: schema.RunCheck, response: listOf(schema.CheckRun) } },
+    async (request) => {
+      const app = findAppFor(db, accountOf(request), request.params.app);
+      const runs = await deps.dynos.runChecks(app, request.body.subject, request.signal);
+      return runs.map(({ passed = null, said = null, evidence, ...run }) => ({
+        ...run,
+        passed,
+        said,
+        // It holds no secret any more.
+        evidence: presentEvidence(evidence, (text) => text),
+      }));
     },
   );
 

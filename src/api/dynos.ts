@@ -3,6 +3,7 @@
 import type { Database } from '../db/database.js';
 import type { Dyno } from '../dynos/dyno.js';
 import type { OneOffs } from '../dynos/one-off.js';
+import type { RunChecks } from '../dynos/run-checks.js';
 import { PaasError, quoteValue } from '../errors.js';
 import { type App, findAppFor } from '../platform/apps.js';
 import { restartDynos, stopDynos } from '../platform/dyno-wishes.js';
@@ -21,6 +22,7 @@ import { checkCommand, readEnv } from './run-request.js';
 export interface DynoList {
   /** The dynos of the formation, then one-offs. */
   list(app: App): Promise<readonly Dyno[]>;
+  readonly runChecks: RunChecks;
   /** Resolves when the router knows of what was committed before, or after two seconds. */
   whenRouted(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 // Small parts that the replies of several nouns share. Pure.
 
 import { createHash } from 'node:crypto';
+import type { Evidence } from '../platform/incidents.js';
 
 /** Epoch ms as Heroku writes times: `2026-01-31T12:00:00Z`. */
 export function isoTime(ms: number): string {
@@ -11,6 +12,19 @@ export function isoTime(ms: number): string {
 export function derivedId(...parts: string[]): string {
   const hex = createHash('sha256').update(parts.join('\0')).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** Evidence as replies hold it, each text through `redact`. */
+export function presentEvidence(
+  evidence: Evidence,
+  redact: (text: string) => string,
+): Record<string, string | number | boolean | string[]> {
+  return Object.fromEntries(
+    Object.entries(evidence).map(([key, value]) => {
+      if (typeof value === 'string') return [key, redact(value)];
+      return [key, typeof value === 'object' ? value.map(redact) : value];
+    }),
+  );
 }
 
 /** Where things are: addresses that replies name. */

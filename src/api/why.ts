@@ -7,14 +7,14 @@ import { PaasError } from '../errors.js';
 import type { LogClient } from '../logs/client.js';
 import { formatLine } from '../logs/line.js';
 import { type App, findAppFor } from '../platform/apps.js';
-import { type Evidence, type Incident, listIncidents } from '../platform/incidents.js';
+import { type Incident, listIncidents } from '../platform/incidents.js';
 import { redaction } from '../platform/redact.js';
 import { findRelease, getLatestConfig, getReleaseConfig, listReleases } from '../platform/releases.js';
 import { AppParams } from '../schemas/parts.js';
 import * as schema from '../schemas/why.js';
 import type { ApiServer } from './api-server.js';
 import { accountOf } from './auth.js';
-import { isoTime } from './present.js';
+import { isoTime, presentEvidence } from './present.js';
 
 const SHOWN_LINES = 50;
 const SHOWN_INCIDENTS = 10;
@@ -105,15 +105,6 @@ function presentIncident(incident: Incident, redact: Redact): schema.Incident {
     evidence: presentEvidence(incident.evidence, redact),
     created_at: isoTime(incident.at),
   };
-}
-
-function presentEvidence(evidence: Evidence, redact: Redact): schema.Incident['evidence'] {
-  return Object.fromEntries(
-    Object.entries(evidence).map(([key, value]) => {
-      if (typeof value === 'string') return [key, redact(value)];
-      return [key, typeof value === 'object' ? value.map(redact) : value];
-    }),
-  );
 }
 
 function time(ms: number | undefined): string | null {

@@ -109,6 +109,15 @@ export interface ApiAuthorization {
   user: { email: string };
 }
 
+export interface ApiCheckRun {
+  dyno: string;
+  phase: 'startup' | 'liveness';
+  check: string;
+  passed: boolean | null;
+  said: string | null;
+  evidence: Record<string, string | number | boolean | string[]>;
+}
+
 export interface ApiCheck {
   process_type: string;
   phase: 'startup' | 'liveness';

@@ -1,8 +1,9 @@
 // Checks as they are typed and shown. Pure.
 
-import type { ApiCheck } from './api-types.js';
+import type { ApiCheck, ApiCheckRun } from './api-types.js';
 import { usageError } from './cli-error.js';
-import { formatTable } from './format.js';
+import { evidenceFields } from './evidence.js';
+import { formatFields, formatTable } from './format.js';
 
 /** `10s`, `500ms`, `2m` or plain seconds, in seconds. */
 export function parseSeconds(flag: string, text: string | undefined): number | undefined {
@@ -42,6 +43,20 @@ export function formatChecks(checks: readonly ApiCheck[]): string[] {
     ['type', 'phase', 'check', 'interval', 'timeout', 'attempts', 'delay', 'from'],
     ...rows,
   ]);
+}
+
+/** What the checks said, a line each; under a failed one its evidence. */
+export function formatCheckRuns(runs: readonly ApiCheckRun[]): string[] {
+  const lines = formatTable(runs.map((run) => [run.dyno, run.phase, run.check, outcome(run)]));
+  return runs.flatMap((run, index) => [
+    lines[index] ?? '',
+    ...formatFields(evidenceFields(run.evidence)).map((line) => `    ${line}`),
+  ]);
+}
+
+function outcome({ passed, said }: ApiCheckRun): string {
+  if (passed === null) return 'ended meanwhile';
+  return passed ? 'passed' : `failed: it ${said}`;
 }
 
 function describeCheck(check: ApiCheck): string {

@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: unknown }>>> = 
   'builds:info': () => import('./commands/builds/info.js'),
   'builds:output': () => import('./commands/builds/output.js'),
   checks: () => import('./commands/checks/index.js'),
+  'checks:run': () => import('./commands/checks/run.js'),
   'checks:set': () => import('./commands/checks/set.js'),
   'checks:unset': () => import('./commands/checks/unset.js'),
   completion: async () => ({

@@ -1,6 +1,7 @@
 // The answer to "why" as people read it. Pure.
 
 import type { ApiExplanation, ApiIncident, ApiWhy } from './api-types.js';
+import { evidenceFields } from './evidence.js';
 import { formatAgo, formatDate, formatFields } from './format.js';
 
 /** What was asked about: `web.2` and `v12` are told apart by their form. */
@@ -46,7 +47,7 @@ function formatExplanation(explanation: ApiExplanation, now: Date): string[] {
       ['Cause', `${explanation.cause}.`],
       ...(since === null ? [] : [['Since', formatAgo(new Date(since), now)] as const]),
       ...(nextTryAt === null ? [] : [['Next try', formatDate(new Date(nextTryAt))] as const]),
-      ...Object.entries(explanation.evidence).map(([key, value]) => [wordOf(key), textOf(value)] as const),
+      ...evidenceFields(explanation.evidence),
       ...(nextStep === null ? [] : [['Next step', nextStep] as const]),
     ]).map((line) => `  ${line}`),
   ];
@@ -63,16 +64,4 @@ function isTold(explanation: ApiExplanation, incident: ApiIncident): boolean {
   const last = explanation.last_incident;
   const isCause = explanation.state === 'crashed' || explanation.state === 'rolled back';
   return isCause && last?.created_at === incident.created_at && last.message === incident.message;
-}
-
-/** `exit_code` as `Exit code`. */
-function wordOf(key: string): string {
-  const words = key.replaceAll('_', ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-function textOf(value: string | number | boolean | string[]): string {
-  if (Array.isArray(value)) return value.length === 0 ? 'nothing' : value.join(', ');
-  if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return String(value);
 }

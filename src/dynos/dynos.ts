@@ -31,6 +31,7 @@ import { createReconciler, type Reconciler } from './reconcile.js';
 import { createReleasePhases } from './release-phase.js';
 import { createReleaseWatcher } from './release-watch.js';
 import { followRollout } from './rollout.js';
+import { createRunChecks, type RunChecks } from './run-checks.js';
 import { createSeenEnds, type SeenEnds } from './seen-ends.js';
 import { createWakeup, type Wakeup } from './wakeup.js';
 import { createWhy, type Why } from './why.js';
@@ -46,6 +47,7 @@ export interface Dynos {
   passMs(): number | undefined;
   readonly oneOffs: OneOffs;
   readonly why: Why;
+  readonly runChecks: RunChecks;
   /** Resolves when the router knows of what was committed before, or after two seconds: the loop goes on by itself. */
   whenRouted(): Promise<void>;
   /** Waits until a release runs or has failed to; yields the output of its release phase. */
@@ -104,6 +106,7 @@ export function createDynos(options: DynosOptions): Dynos {
     run: () => runLoops(options, parts),
     formation,
     why: createWhy({ db, healthNotes: parts.liveness.healthNotes, listFormation: formation }),
+    runChecks: createRunChecks(parts.liveness),
     passMs: () => reconciler.passMs,
     list: async (app) => [...formation(app), ...(await oneOffs.list(app))],
     condemn(containerId, verdict) {

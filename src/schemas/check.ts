@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { exactly, NullableString } from './parts.js';
+import { Evidence } from './why.js';
 
 const NullableNumber = Type.Union([Type.Number(), Type.Null()]);
 const Header = Type.Object({ name: Type.String(), value: Type.String() });
@@ -54,5 +55,21 @@ export const ChangeCheck = exactly({
   initial_delay: Type.Optional(Type.Number()),
   warn: Type.Optional(Type.Boolean()),
 });
+
+/** Which dynos are checked: one, those of a process type, or all. */
+export const RunCheck = exactly({ subject: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })) });
+
+/** What one check of one dyno came to. */
+export const CheckRun = Type.Object({
+  dyno: Type.String(),
+  phase: Phase,
+  check: Type.String(),
+  /** Null: the dyno ended meanwhile. */
+  passed: Type.Union([Type.Boolean(), Type.Null()]),
+  /** Of a failed one; goes after "it". */
+  said: NullableString,
+  evidence: Evidence,
+});
+export type CheckRun = Static<typeof CheckRun>;
 
 export const UnsetCheck = exactly({ phase: Type.Optional(Phase) });

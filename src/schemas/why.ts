@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { exactly, NullableString, Timestamp } from './parts.js';
 
 const NullableTime = Type.Union([Timestamp, Type.Null()]);
-const Evidence = Type.Record(
+export const Evidence = Type.Record(
   Type.String(),
   Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Array(Type.String())]),
 );

@@ -74,6 +74,43 @@ describe('checks', () => {
     return performance.now() - startedAt;
   }
 
+  it('are tried once when asked, and count for nothing', async () => {
+    const { app, container } = await oneUp('asked');
+    setChecks(house.db, {
+      app,
+      type: 'web',
+      phases: ['liveness'],
+      settings: { path: '/away', interval: 60 },
+    });
+    const run = (subject?: string) => house.dynos.runChecks(app, subject, AbortSignal.timeout(20_000));
+    const [startup, liveness] = await run('web.1');
+    expect(startup).toEqual({
+      dyno: 'web.1',
+      phase: 'startup',
+      check: 'connect to port 5000',
+      passed: true,
+      said: undefined,
+      evidence: {},
+    });
+    expect(liveness).toMatchObject({ phase: 'liveness', passed: true });
+    setChecks(house.db, {
+      app,
+      type: 'web',
+      phases: ['liveness'],
+      settings: { path: '/away', status: '200' },
+    });
+    const [, failed] = await run();
+    expect(failed).toMatchObject({
+      check: 'GET /away on port 5000',
+      passed: false,
+      said: 'answered 302, not 200',
+      evidence: { status: 302, body: 'fine' },
+    });
+    expect(failed?.evidence['listening']).toContain('0.0.0.0:5000');
+    expect(await containersOf(app)).toEqual([container]);
+    await expect(run('worker')).rejects.toMatchObject({ id: 'not_found' });
+  });
+
   it('replaces a dyno whose health path fails, with the evidence in the log and no secret', async () => {
     const { app } = await oneUp('unhealthy');
     const changed = changeConfig(house.db, {

@@ -70,7 +70,7 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
     logs: { write: (lines) => written.push(...lines), read: async () => [], tailBatches: () => noTail() },
     deploys,
     pushes,
-    dynos: { list: async () => [], whenRouted: async () => undefined },
+    dynos: { list: async () => [], runChecks: async () => [], whenRouted: async () => undefined },
     why: createWhy({ db, healthNotes: createHealthNotes(), listFormation: () => [] }),
     oneOffs: {
       create: () => Promise.reject(new Error('no one-off dynos in this test')),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ApiCheck, ApiWhy } from '../../../src/cli/api-types.js';
-import { formatChecks, parseHeader, parseSeconds } from '../../../src/cli/checks.js';
+import { formatCheckRuns, formatChecks, parseHeader, parseSeconds } from '../../../src/cli/checks.js';
 import { formatOverview, formatWhy, whyQuery } from '../../../src/cli/why.js';
 
 describe('parseSeconds', () => {
@@ -24,6 +24,22 @@ describe('parseHeader', () => {
   it('splits at the first colon', () => {
     expect(parseHeader('Authorization: Basic a:b')).toEqual({ name: 'Authorization', value: 'Basic a:b' });
     expect(() => parseHeader('nothing')).toThrow('--header must be of the form');
+  });
+});
+
+describe('formatCheckRuns', () => {
+  it('is a line each, with the evidence of what failed', () => {
+    const run = { dyno: 'web.1', phase: 'liveness' as const, check: 'GET /h on port 5000', evidence: {} };
+    const evidence = { status: 500, listening: ['0.0.0.0:5000'] };
+    const failed = { ...run, passed: false, said: 'answered 500, not 200', evidence };
+    const passed = { ...run, phase: 'startup' as const, check: 'connect', passed: true, said: null };
+    expect(formatCheckRuns([passed, failed, { ...run, passed: null, said: null }])).toEqual([
+      'web.1  startup   connect              passed',
+      'web.1  liveness  GET /h on port 5000  failed: it answered 500, not 200',
+      '    Status:    500',
+      '    Listening: 0.0.0.0:5000',
+      'web.1  liveness  GET /h on port 5000  ended meanwhile',
+    ]);
   });
 });
 
