@@ -3,7 +3,8 @@
 import type { ApiClient } from './api-client.js';
 import type { ApiBuildpackInstallation } from './api-types.js';
 import { CliError, usageError } from './cli-error.js';
-import { print, type Terminal } from './terminal.js';
+import { appFlags, defineCommand, jsonFlag, parseCount } from './command.js';
+import { print, printJson, type Terminal } from './terminal.js';
 
 /** The buildpacks in order, by what they were set as. */
 export async function getBuildpacks(api: ApiClient, app: string): Promise<string[]> {
@@ -39,6 +40,38 @@ export function placeBuildpack(
   }
   if (index === undefined || index > list.length) return [...list, buildpack];
   return list.toSpliced(index - 1, replaces ? 1 : 0, buildpack);
+}
+
+/** The command `paas buildpacks:NAME BUILDPACK [-i N]`, which puts a buildpack into the list. */
+export function placingCommand(options: {
+  name: 'add' | 'set';
+  summary: string;
+  done: 'added' | 'set';
+  /** Undefined: the end. */
+  defaultIndex: number | undefined;
+  replaces: boolean;
+}) {
+  const { name, summary, done, defaultIndex, replaces } = options;
+  return defineCommand({
+    summary,
+    args: 'BUILDPACK',
+    arity: [1, 1],
+    flags: {
+      ...appFlags,
+      ...jsonFlag,
+      index: { type: 'string', short: 'i', value: 'N', summary: 'place in the order, from 1' },
+    },
+    example: `paas buildpacks:${name} nodejs --app example`,
+    async run(session, { args: [buildpack = ''], flags }) {
+      const index = parseCount('index', flags.index) ?? defaultIndex;
+      const app = await session.app(flags);
+      const api = await session.api();
+      const wanted = placeBuildpack(await getBuildpacks(api, app), { buildpack, index, replaces });
+      const list = await putBuildpacks(api, app, wanted);
+      if (flags.json) printJson(session.terminal, list);
+      else reportBuildpacks(session.terminal, done, { app, list });
+    },
+  });
 }
 
 /** The list without the one at `index`, or without `buildpack`. */

@@ -126,14 +126,8 @@ export function rollback(
   });
 }
 
-interface Code {
-  readonly image: string | undefined;
-  readonly commit: string | undefined;
-  readonly buildId: BuildId | undefined;
-  readonly processTypes: Readonly<Record<string, string>>;
-  readonly stack: string;
-  readonly buildpacks: readonly string[];
-}
+/** What a release runs. */
+type Code = Pick<Release, 'image' | 'commit' | 'buildId' | 'processTypes' | 'stack' | 'buildpacks'>;
 
 const EMPTY: Code = {
   image: undefined,
