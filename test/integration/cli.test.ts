@@ -388,12 +388,12 @@ describe('deploy', () => {
     api.on('GET /apps/example/builds/b1/output', (_request, reply) => {
       asked += 1;
       reply.writeHead(200, { 'content-type': 'text/plain' });
-      if (asked > 1) return void reply.end('-----> one\n-----> two\n       done ü\n');
+      if (asked > 1) return void reply.end('-----> one\n-----> two\n       http://ü.localhost/ deployed\n');
       reply.write('-----> one\n-----> tw', () => reply.destroy());
     });
     api.json('GET /apps/example/builds/b1', build('succeeded'));
     const result = await paas('deploy', directory);
-    expect(result.stdout).toBe('-----> one\n-----> two\n       done ü\n');
+    expect(result.stdout).toBe('-----> one\n-----> two\n       http://ü.localhost/ deployed\n');
     expect(result.stderr).toMatch(/^Uploading source\.\.\. done, [\d.]+ kB\n$/);
     expect(result.code).toBe(0);
     expect(last('POST')?.headers['content-type']).toBe('application/gzip');

@@ -51,7 +51,9 @@ export const command = defineCommand({
     const { lastLine, wasCut } = await copyOutput(session, api, { url, to });
     const ended = await waitForBuild(api, { app, id: build.id, signal: session.signal });
     if (flags.json) printJson(terminal, ended);
-    if (wasCut && ended.status === 'succeeded')
+    // A daemon that was killed never wrote how its rollout ended.
+    const isUntold = wasCut && !/ deployed$| instead$| ! {5}/.test(lastLine.trimEnd());
+    if (isUntold && ended.status === 'succeeded')
       note(
         terminal,
         `The platform restarted meanwhile; the release goes live by itself. See: paas ps -a ${app}`,
