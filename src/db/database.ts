@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { PaasError } from '../errors.js';
 import { backUpBeforeUpgrade } from './backups.js';
+import { cacheStatements } from './statement-cache.js';
 
 /** Something that a committed transaction changed. */
 export interface Announcement {
@@ -14,7 +15,7 @@ export interface Announcement {
 }
 
 export interface Database {
-  /** The open connection: prepare statements on it; change rows only inside `write`. */
+  /** The open connection: prepare statements on it (they are kept); change rows only inside `write`. */
   readonly sql: Sqlite.Database;
   /** Epoch ms. */
   now(): number;
@@ -47,6 +48,7 @@ export function openDatabase(options: {
   if (options.mustExist) checkPresence(options.path);
   const sql = openFile(options.path);
   migrate(sql, { backups: options.backups, now: options.now });
+  cacheStatements(sql);
 
   const listeners = new Set<(change: Announcement) => void>();
   let pending: Announcement[] | undefined;
