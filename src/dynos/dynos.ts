@@ -4,7 +4,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
 import { createMemoryReader } from '../engine/cgroup-memory.js';
-import type { Engine } from '../engine/engine.js';
+import { LABEL } from '../engine/container-spec.js';
+import type { ContainerEvent, Engine } from '../engine/engine.js';
 import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import type { LogClient } from '../logs/client.js';
@@ -26,14 +27,14 @@ import { createLives } from './lives.js';
 import { createLoadWatch } from './load-watch.js';
 import { watchMemory } from './memory-watch.js';
 import { createOneOffs, type OneOffs } from './one-off.js';
-import { createOutOfMemory, type OutOfMemory } from './out-of-memory.js';
+import { createOutOfMemory } from './out-of-memory.js';
 import { createReconciler, type Reconciler } from './reconcile.js';
 import { createReleasePhases } from './release-phase.js';
 import { createReleaseWatcher } from './release-watch.js';
 import { followRollout } from './rollout.js';
 import { createRunChecks, type RunChecks } from './run-checks.js';
-import { createSeenEnds, type SeenEnds } from './seen-ends.js';
-import { createWakeup, type Wakeup } from './wakeup.js';
+import { createSeenEnds } from './seen-ends.js';
+import { createWakeup } from './wakeup.js';
 import { createWhy, type Why } from './why.js';
 
 export interface Dynos {
@@ -110,7 +111,7 @@ export function createDynos(options: DynosOptions): Dynos {
     passMs: () => reconciler.passMs,
     list: async (app) => [...formation(app), ...(await oneOffs.list(app))],
     condemn(containerId, verdict) {
-      if (lives.condemn(containerId, verdict)) wakeup.wake();
+      if (lives.condemn(containerId, verdict)) wakeup.wake('all');
     },
     whenRouted: () =>
       reconciler
@@ -121,6 +122,7 @@ export function createDynos(options: DynosOptions): Dynos {
         {
           db,
           nextPass: reconciler.nextPass.bind(reconciler),
+          whenPassed: reconciler.whenPassed.bind(reconciler),
           containersOf: reconciler.containersOf.bind(reconciler),
           phaseOutput: releasePhases.output,
           phaseExitCode: releasePhases.exitCode,
@@ -206,7 +208,8 @@ async function runLoops(options: DynosOptions, parts: Parts): Promise<void> {
   const { network: name, subnet } = settings;
   await engine.ensureNetwork({ name, subnet, ...divideSubnet(subnet), isolated: true });
   const stopListening = onChange(db, (change) => {
-    if (change.kind !== 'build-changed') parts.wakeup.wake();
+    // Every change is announced with the id of its app.
+    if (change.kind !== 'build-changed') parts.wakeup.wake(change.appId as AppId);
   });
   try {
     await parts.oneOffs.adopt();
@@ -224,27 +227,28 @@ async function runLoops(options: DynosOptions, parts: Parts): Promise<void> {
 }
 
 /** An event only wakes the loop: it lists what is, so a lost event costs time and nothing else. */
-async function watchEvents({
-  engine,
-  log,
-  signal,
-  wakeup,
-  outOfMemory,
-  seenEnds,
-}: DynosOptions & { wakeup: Wakeup; outOfMemory: OutOfMemory; seenEnds: SeenEnds }): Promise<void> {
+async function watchEvents(parts: DynosOptions & Heard): Promise<void> {
+  const { engine, log, signal, wakeup } = parts;
   while (!signal.aborted) {
     try {
-      for await (const event of engine.events({ signal })) {
-        seenEnds.onEvent(event);
-        outOfMemory.onEvent(event);
-        if (event.kind === 'die' || event.kind === 'destroy') wakeup.wake();
-        // The engine tells of a pause some milliseconds before its list shows it.
-        if (event.kind === 'pause') setTimeout(wakeup.wake, PAUSE_SHOWN_MS).unref();
-      }
+      for await (const event of engine.events({ signal })) hear(event, parts);
     } catch (error) {
       if (!signal.aborted) log.warn({ err: error }, 'the event stream of the engine broke; opening it again');
     }
-    wakeup.wake();
+    // Of what happened meanwhile nobody will tell.
+    wakeup.wake('all');
     await sleep(EVENTS_RETRY_MS, undefined, { signal }).catch(() => undefined);
   }
+}
+
+type Heard = Pick<Parts, 'wakeup' | 'outOfMemory' | 'seenEnds'>;
+
+function hear(event: ContainerEvent, { wakeup, outOfMemory, seenEnds }: Heard): void {
+  seenEnds.onEvent(event);
+  outOfMemory.onEvent(event);
+  // Only our own specs write this label, from an AppId.
+  const about = (event.labels[LABEL.app] as AppId | undefined) ?? 'all';
+  if (event.kind === 'die' || event.kind === 'destroy') wakeup.wake(about);
+  // The engine tells of a pause some milliseconds before its list shows it.
+  if (event.kind === 'pause') setTimeout(() => wakeup.wake(about), PAUSE_SHOWN_MS).unref();
 }

@@ -32,7 +32,7 @@ export interface LivenessDeps {
   readonly log: Logger;
   readonly containersOf: (appId: AppId) => readonly DynoContainer[];
   /** Wakes the loop. */
-  readonly wake: () => void;
+  readonly wake: (appId: AppId) => void;
   /** Random number in [0, 1): dynos are not all asked at the same moment. */
   readonly random: () => number;
 }
@@ -231,7 +231,7 @@ async function failed(
 
 function condemn(deps: LivenessDeps, dyno: DynoContainer, verdict: Verdict): void {
   if (getApp(deps.db, dyno.appId) === undefined) return;
-  if (deps.lives.condemn(dyno.containerId, verdict)) deps.wake();
+  if (deps.lives.condemn(dyno.containerId, verdict)) deps.wake(dyno.appId);
 }
 
 /** A container that somebody paused. */

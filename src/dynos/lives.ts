@@ -29,8 +29,11 @@ export interface Lives {
   readonly starting: ReadonlySet<string>;
   beginStart(slotKey: string): void;
   endStart(slotKey: string): void;
-  /** Call before the engine is asked for its list, and the result with the list. */
-  beginPass(): (listed: ReadonlySet<string>) => void;
+  /**
+   * Call before the engine is asked for its list, and the result with the list: what is not on it is gone. A list of
+   * some apps can miss only those that `expected` names.
+   */
+  beginPass(): (listed: ReadonlySet<string>, expected?: ReadonlySet<string>) => void;
   /** Whether the container was removed after the list of this pass was asked for. */
   isGone(containerId: string): boolean;
 }
@@ -72,8 +75,9 @@ export function createLives(now: () => number): Lives {
       gone.clear();
       for (const slotKey of started) starting.delete(slotKey);
       started.clear();
-      return (listed) => {
-        for (const id of known) if (!listed.has(id) && lives.has(id)) forget(id);
+      return (listed, expected) => {
+        const missing = known.filter((id) => !listed.has(id) && (expected === undefined || expected.has(id)));
+        for (const id of missing) if (lives.has(id)) forget(id);
       };
     },
     isGone: (containerId) => gone.has(containerId),

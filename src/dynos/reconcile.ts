@@ -1,13 +1,11 @@
-// The loop: makes what runs match what is wished, one pass after another. A pass lists our containers once, plans each
-// app, begins the actions without waiting for them, and tells the router. What ends, changes or dies wakes it again.
+// The loop: makes what runs match what is wished, one pass after another. A pass lists our containers, plans each app,
+// begins the actions without waiting for them, and tells the router. What ends, changes or dies wakes it again, for the
+// one app that it is about; every few seconds a pass looks at all of them.
+// docs/decisions/0100-a-pass-looks-at-what-changed.md
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database } from '../db/database.js';
-import { LABEL } from '../engine/container-spec.js';
-import type { Container, Engine } from '../engine/engine.js';
-import { assertNever } from '../errors.js';
+import type { Container } from '../engine/engine.js';
 import type { AppId } from '../ids.js';
-import type { Logger } from '../log.js';
 import { type App, getApp, listApps } from '../platform/apps.js';
 import { getAutosleep } from '../platform/autosleep.js';
 import { listDomains } from '../platform/domains.js';
@@ -18,40 +16,24 @@ import { currentRelease, pendingReleases } from '../platform/releases.js';
 import type { Router } from '../router/router.js';
 import type { RoutedApp, RouterState } from '../router/router-state.js';
 import { awaitDynoUp } from './await-up.js';
-import { type DynoContainer, readDynoContainer, type Verdict } from './dyno.js';
-import { PAUSED } from './liveness.js';
-import type { Lives } from './lives.js';
-import type { OutOfMemory } from './out-of-memory.js';
-import { type Action, type AppState, planApp, type Slot, type StopReason, slotKey } from './plan.js';
+import { createHands, type Hands, type HandsDeps } from './carry-out.js';
+import { type DynoContainer, readDynoContainer } from './dyno.js';
+import { createInventory, type Inventory } from './inventory.js';
+import { type AppState, planApp, slotKey } from './plan.js';
 import { portAccepts } from './probe.js';
 import type { ReleasePhases } from './release-phase.js';
 import type { ReleaseWatcher } from './release-watch.js';
 import { routeApp, WEB_PORT } from './routing.js';
-import type { SeenEnds } from './seen-ends.js';
-import { createSemaphore, type Semaphore } from './semaphore.js';
-import { type StartDynoDeps, startDyno } from './start-dyno.js';
-import { buryDyno, endCondemned, stopDyno, tellCycling } from './stop-dyno.js';
-import type { Wakeup } from './wakeup.js';
+import type { Scope, Wakeup } from './wakeup.js';
 
-export interface ReconcileDeps {
-  readonly db: Database;
-  readonly engine: Engine;
-  readonly router: Router;
-  readonly lives: Lives;
-  readonly log: Logger;
-  readonly start: StartDynoDeps;
+export interface ReconcileDeps extends Omit<HandsDeps, 'usedAddresses' | 'routed'> {
+  readonly router: Pick<Router, 'apply' | 'sessions'>;
   readonly releasePhases: ReleasePhases;
   readonly releaseWatcher: Pick<ReleaseWatcher, 'review'>;
-  readonly outOfMemory: Pick<OutOfMemory, 'lastAt'>;
-  readonly seenEnds: SeenEnds;
   readonly wakeup: Wakeup;
-  readonly settings: {
+  readonly settings: HandsDeps['settings'] & {
     readonly domain: string;
     readonly platform: RouterState['platform'];
-    /** First cool-off of a dyno that crashed twice. */
-    readonly coolOffMs: number;
-    /** Time between SIGTERM and SIGKILL, where the app has none of its own. */
-    readonly stopGraceMs: number;
     /** Age at which the dynos of an app that cycles are replaced. */
     readonly cycleMs: number;
   };
@@ -60,17 +42,22 @@ export interface ReconcileDeps {
 export interface Reconciler {
   /** Runs passes until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
-  /** Resolves after the next pass that begins from now on, the router included. */
-  nextPass(signal: AbortSignal): Promise<void>;
+  /**
+   * Has a pass made, and resolves when one that begins from now on has ended, the router included: with what was
+   * announced before, and a fresh look at this app.
+   */
+  nextPass(signal: AbortSignal, appId?: AppId): Promise<void>;
+  /** Resolves when a pass that begins from now on has ended: there may be none for seconds when nothing happens. */
+  whenPassed(signal: AbortSignal): Promise<void>;
   /** The dyno containers as the newest pass saw them. */
   containersOf(appId: AppId): readonly DynoContainer[];
-  /** How long the newest pass took; undefined before the first. */
+  /** How long the newest pass over all apps took; undefined before the first. */
   readonly passMs: number | undefined;
 }
 
-const RESYNC_MS = 5000;
+/** What nobody told of is found within this time. */
+const RESYNC_MS = 8000;
 const RETRY_MS = 500;
-const MAX_STARTS_AT_ONCE = 10;
 
 export function createReconciler(deps: ReconcileDeps): Reconciler {
   return new Loop(deps);
@@ -78,42 +65,60 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
 
 class Loop implements Reconciler {
   readonly #deps: ReconcileDeps;
-  readonly #starts: Semaphore = createSemaphore(MAX_STARTS_AT_ONCE);
-  /** Containers of destroyed apps that are being removed. */
-  readonly #busy = new Set<string>();
-  #byApp = new Map<AppId, DynoContainer[]>();
-  #usedAddresses = new Set<string>();
+  readonly #inventory: Inventory;
+  readonly #hands: Hands;
+  /** What the router is to route, as of each app's newest pass. */
+  #routes = new Map<AppId, RoutedApp>();
+  /** Whether it has been told of all of them. */
+  #isRouted = false;
+  #hasRoutedFirst = false;
+  /** When to look at an app although nothing happens, epoch ms. */
+  readonly #looks = new Map<AppId, number>();
+  /** When all apps are looked at, `performance.now()`. */
+  #resyncAt = 0;
   #waiters: (() => void)[] = [];
-  #hasRouted = false;
   passMs: number | undefined;
 
   constructor(deps: ReconcileDeps) {
     this.#deps = deps;
+    this.#inventory = createInventory(deps);
+    this.#hands = createHands({
+      ...deps,
+      usedAddresses: this.#inventory.usedAddresses,
+      routed: (appId, signal) => this.nextPass(signal, appId),
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    let nextLookAt: number | undefined;
     while (!signal.aborted) {
       const waiters = this.#waiters;
       this.#waiters = [];
+      const scope = this.#nextScope();
+      const startedAt = performance.now();
       try {
-        const startedAt = performance.now();
-        nextLookAt = await this.#pass(signal);
-        this.passMs = performance.now() - startedAt;
+        await this.#pass(scope, signal);
+        if (scope === 'all') this.passMs = performance.now() - startedAt;
         for (const resolve of waiters) resolve();
       } catch (error) {
         if (signal.aborted) return;
         this.#waiters.push(...waiters);
+        this.#resyncAt = 0;
         this.#deps.log.warn({ err: error }, 'a pass of the loop failed; trying again');
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
         continue;
       }
-      const untilLook = nextLookAt === undefined ? RESYNC_MS : Math.max(0, nextLookAt - this.#deps.db.now());
-      await this.#deps.wakeup.wait(Math.min(RESYNC_MS, untilLook), signal);
+      await this.#deps.wakeup.wait(this.#untilLook(), signal);
     }
   }
 
-  nextPass(signal: AbortSignal): Promise<void> {
+  nextPass(signal: AbortSignal, appId?: AppId): Promise<void> {
+    const passed = this.whenPassed(signal);
+    if (appId === undefined) this.#deps.wakeup.nudge();
+    else this.#deps.wakeup.wake(appId);
+    return passed;
+  }
+
+  whenPassed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const onAbort = () => reject(signal.reason);
@@ -122,45 +127,71 @@ class Loop implements Reconciler {
         signal.removeEventListener('abort', onAbort);
         resolve();
       });
-      this.#deps.wakeup.wake();
     });
   }
 
   containersOf(appId: AppId): readonly DynoContainer[] {
-    return (this.#byApp.get(appId) ?? []).map((container) => ({
-      ...container,
-      phase: this.#deps.lives.get(container.containerId)?.phase ?? container.phase,
-    }));
+    return this.#inventory.of(appId);
   }
 
-  /** One pass; returns when to look again. */
-  async #pass(signal: AbortSignal): Promise<number | undefined> {
-    const { engine, lives, db } = this.#deps;
-    const endList = lives.beginPass();
-    const containers = (await engine.listContainers()).map(this.#deps.seenEnds.apply);
-    await Promise.all(containers.map((container) => this.#adopt(container, signal)));
-    endList(new Set(containers.map((container) => container.id)));
-    this.#group(containers);
-
-    const apps = listApps(db);
-    const looks: number[] = [];
-    if (!this.#hasRouted) await this.#routeFirst(apps);
-    const routes: RoutedApp[] = [];
-    for (const app of apps) {
-      const state = this.#stateOf(app);
-      this.#deps.releaseWatcher.review(app, state);
-      const plan = planApp(state);
-      for (const action of plan.actions) this.#begin(action, signal);
-      if (plan.nextLookAt !== undefined) looks.push(plan.nextLookAt);
-      for (const release of pendingReleases(db, app.id).slice(0, 1)) {
-        this.#deps.releasePhases.ensure(release, containers);
-      }
-      routes.push(this.#routeOf(app, state));
+  #nextScope(): Scope {
+    const woken = this.#deps.wakeup.take();
+    const startsAt = performance.now();
+    if (woken === 'all' || startsAt >= this.#resyncAt) {
+      this.#resyncAt = startsAt + RESYNC_MS;
+      return 'all';
     }
-    this.#endStrangers(new Set<string>(apps.map((app) => app.id)), containers, signal);
-    await this.#deps.router.apply({ platform: this.#deps.settings.platform, apps: routes });
-    this.#deps.start.onStep?.('router-told');
-    return looks.length === 0 ? undefined : Math.min(...looks);
+    const now = this.#deps.db.now();
+    const due = [...this.#looks].filter(([, at]) => at <= now).map(([appId]) => appId);
+    return new Set([...woken, ...due]);
+  }
+
+  #untilLook(): number {
+    const untilResync = this.#resyncAt - performance.now();
+    const untilLook = Math.min(...this.#looks.values()) - this.#deps.db.now();
+    return Math.max(0, Math.min(untilResync, untilLook));
+  }
+
+  async #pass(scope: Scope, signal: AbortSignal): Promise<void> {
+    const { db, start } = this.#deps;
+    const containers = await this.#inventory.look(scope, (container) => this.#adopt(container, signal));
+    const apps = scope === 'all' ? listApps(db) : [...scope].flatMap((appId) => getApp(db, appId) ?? []);
+    if (!this.#hasRoutedFirst) await this.#routeFirst(apps);
+    const present = new Set<string>(apps.map((app) => app.id));
+    this.#forget(scope, present);
+    for (const app of apps) this.#plan(app, containers, signal);
+    this.#hands.endStrangers(present, containers, signal);
+    if (scope === 'all' || !this.#isRouted) await this.#tellRouter();
+    start.onStep?.('router-told');
+  }
+
+  /** An app that is no more has no plan that would say so. */
+  #forget(scope: Scope, present: ReadonlySet<string>): void {
+    for (const appId of scope === 'all' ? [...this.#routes.keys()] : scope) {
+      this.#looks.delete(appId);
+      if (!present.has(appId) && this.#routes.delete(appId)) this.#isRouted = false;
+    }
+  }
+
+  #plan(app: App, containers: readonly Container[], signal: AbortSignal): void {
+    const { db, releaseWatcher, releasePhases } = this.#deps;
+    const state = this.#stateOf(app);
+    releaseWatcher.review(app, state);
+    const plan = planApp(state);
+    for (const action of plan.actions) this.#hands.begin(action, signal);
+    if (plan.nextLookAt !== undefined) this.#looks.set(app.id, plan.nextLookAt);
+    for (const release of pendingReleases(db, app.id).slice(0, 1)) releasePhases.ensure(release, containers);
+    const route = this.#routeOf(app, state);
+    if (JSON.stringify(route) === JSON.stringify(this.#routes.get(app.id))) return;
+    this.#routes.set(app.id, route);
+    this.#isRouted = false;
+  }
+
+  async #tellRouter(): Promise<void> {
+    this.#isRouted = false;
+    const apps = [...this.#routes.values()];
+    await this.#deps.router.apply({ platform: this.#deps.settings.platform, apps });
+    this.#isRouted = true;
   }
 
   /**
@@ -168,9 +199,9 @@ class Loop implements Reconciler {
    * an address that those still name.
    */
   async #routeFirst(apps: readonly App[]): Promise<void> {
-    const routes = apps.map((app) => this.#routeOf(app, this.#stateOf(app)));
-    await this.#deps.router.apply({ platform: this.#deps.settings.platform, apps: routes });
-    this.#hasRouted = true;
+    for (const app of apps) this.#routes.set(app.id, this.#routeOf(app, this.#stateOf(app)));
+    await this.#tellRouter();
+    this.#hasRoutedFirst = true;
   }
 
   /** A container whose life is not known: what runs and answers is up; what does not answer yet is still starting. */
@@ -191,23 +222,8 @@ class Loop implements Reconciler {
     const isUp = dyno.type !== 'web' || (await portAccepts(dyno.ip ?? '', WEB_PORT));
     lives.enter(container.id, isUp ? 'up' : 'starting', container.createdAt);
     if (isUp || app === undefined) return;
-    this.#inBackground('check', awaitDynoUp(this.#deps.start, { ...dyno, app, signal }));
-  }
-
-  #group(containers: readonly Container[]): void {
-    this.#byApp = new Map();
-    this.#usedAddresses = new Set();
-    for (const container of containers) {
-      if (container.ip !== undefined) this.#usedAddresses.add(container.ip);
-      const life = this.#deps.lives.get(container.id);
-      const read = readDynoContainer(container, life?.phase ?? 'starting');
-      if (read === undefined || this.#deps.lives.isGone(container.id)) continue;
-      if (container.state === 'paused') this.#deps.lives.condemn(container.id, PAUSED);
-      const dyno = { ...read, verdict: this.#deps.lives.get(container.id)?.verdict };
-      const group = this.#byApp.get(dyno.appId);
-      if (group === undefined) this.#byApp.set(dyno.appId, [dyno]);
-      else group.push(dyno);
-    }
+    const isUpAtLast = awaitDynoUp(this.#deps.start, { ...dyno, app, signal });
+    this.#hands.follow(isUpAtLast, { what: 'check', appId: app.id });
   }
 
   #stateOf(app: App): AppState {
@@ -220,7 +236,7 @@ class Loop implements Reconciler {
       isAsleep: getAutosleep(db, app.id)?.asleepSince !== undefined,
       wishes: listDynoWishes(db, app.id),
       crashes: listCrashes(db, app.id),
-      containers: this.#byApp.get(app.id) ?? [],
+      containers: this.#inventory.of(app.id),
       starting: lives.starting,
       nowMs: db.now(),
       coolOffMs: settings.coolOffMs,
@@ -241,113 +257,5 @@ class Loop implements Reconciler {
         (crash) => crash.type === 'web' && crash.releaseVersion === state.releaseVersion,
       ),
     });
-  }
-
-  #begin(action: Action, signal: AbortSignal): void {
-    switch (action.kind) {
-      case 'start':
-        this.#start(action, signal);
-        break;
-      case 'stop':
-        this.#stop(action.container, action.why, signal);
-        break;
-      case 'condemn':
-        this.#condemn(action.container, action, signal);
-        break;
-      case 'bury':
-        this.#bury(action.container, action.isCurrent, signal);
-        break;
-      default:
-        assertNever(action);
-    }
-  }
-
-  #start({ slot, isCycling }: { slot: Slot; isCycling: boolean }, signal: AbortSignal): void {
-    if (isCycling) tellCycling(this.#deps.start.dynoLog, slot);
-    this.#deps.lives.beginStart(slotKey(slot));
-    const start = () => startDyno(this.#deps.start, slot, { usedAddresses: this.#usedAddresses, signal });
-    this.#inBackground('start', this.#starts.run(start));
-  }
-
-  #bury(container: DynoContainer, isCurrent: boolean, signal: AbortSignal): void {
-    const { lives } = this.#deps;
-    const wasUp = lives.get(container.containerId)?.phase === 'up';
-    if (!lives.enter(container.containerId, 'stopping')) return;
-    const buried = buryDyno(this.#stopDeps(), container, { isCurrent, wasUp, signal });
-    this.#inBackground('bury', this.#retryable(buried, container));
-  }
-
-  #condemn(
-    container: DynoContainer,
-    options: { verdict: Verdict; isCurrent: boolean },
-    signal: AbortSignal,
-  ): void {
-    if (!this.#deps.lives.enter(container.containerId, 'stopping')) return;
-    const ended = endCondemned(this.#stopDeps(), container, { ...options, signal });
-    this.#inBackground('condemn', this.#retryable(ended, container));
-    // Its crash is counted: the next one need not wait for its end.
-    this.#deps.wakeup.wake();
-  }
-
-  #stop(container: DynoContainer, why: StopReason, signal: AbortSignal): void {
-    const { lives } = this.#deps;
-    const wasUp = lives.get(container.containerId)?.phase === 'up';
-    if (!lives.enter(container.containerId, 'stopping')) return;
-    const stopped = stopDyno(this.#stopDeps(), container, { why, wasUp, signal });
-    this.#inBackground('stop', this.#retryable(stopped, container));
-  }
-
-  /** What failed is planned again: until the next list the container counts as gone, then as unknown. */
-  #retryable(work: Promise<void>, container: DynoContainer): Promise<void> {
-    return work.catch((error: unknown) => {
-      this.#deps.lives.forget(container.containerId);
-      throw error;
-    });
-  }
-
-  /** Containers of apps that are no more. */
-  #endStrangers(appIds: ReadonlySet<string>, containers: readonly Container[], signal: AbortSignal): void {
-    for (const container of containers) {
-      const appId = container.labels[LABEL.app];
-      const role = container.labels[LABEL.role];
-      if (appId === undefined || appIds.has(appId) || this.#busy.has(container.id)) continue;
-      const dyno = readDynoContainer(container, 'up');
-      if (dyno?.isRunning) this.#stop(dyno, 'surplus', signal);
-      else if (role === 'dyno' || role === 'one-off' || role === 'release-phase') {
-        this.#busy.add(container.id);
-        const removed = this.#deps.engine.removeContainer(container.id);
-        this.#inBackground(
-          'remove',
-          removed.finally(() => this.#busy.delete(container.id)),
-        );
-      }
-    }
-  }
-
-  #stopDeps() {
-    const { db, engine, router, lives, start, settings, outOfMemory, seenEnds } = this.#deps;
-    return {
-      settings,
-      outOfMemory,
-      seenEnds,
-      graceMs: (appId: AppId) => getDynoSettings(db, appId).stopGraceMs ?? settings.stopGraceMs,
-      db,
-      engine,
-      router,
-      lives,
-      dynoLog: start.dynoLog,
-      onStep: start.onStep,
-      routed: (signal: AbortSignal) => this.nextPass(signal),
-    };
-  }
-
-  #inBackground(what: string, work: Promise<void>): void {
-    work
-      .catch((error: unknown) => {
-        const isShutdown = error instanceof Error && error.name === 'AbortError';
-        if (!isShutdown) this.#deps.log.warn({ err: error, what }, 'an action of the loop failed');
-      })
-      .finally(() => this.#deps.wakeup.wake())
-      .catch(() => undefined);
   }
 }

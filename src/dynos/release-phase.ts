@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
 import { LABEL, releasePhaseSpec } from '../engine/container-spec.js';
 import type { Container, Engine } from '../engine/engine.js';
-import type { ReleaseId } from '../ids.js';
+import type { AppId, ReleaseId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { getApp } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
@@ -44,8 +44,8 @@ export interface ReleasePhaseDeps {
   readonly newSuffix: () => string;
   readonly newRunNumber: () => number;
   readonly signal: AbortSignal;
-  /** Called when a phase has ended. */
-  readonly onEnd: () => void;
+  /** Called when a phase of this app has ended. */
+  readonly onEnd: (appId: AppId) => void;
   readonly onStep?: OnStep | undefined;
 }
 
@@ -75,7 +75,7 @@ export function createReleasePhases(deps: ReleasePhaseDeps): ReleasePhases {
     } finally {
       transcript.end();
       running.delete(release.id);
-      deps.onEnd();
+      deps.onEnd(release.appId);
     }
   }
 

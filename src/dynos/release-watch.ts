@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
 import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
-import type { App } from '../platform/apps.js';
+import { type App, getApp } from '../platform/apps.js';
 import { getDynoSettings } from '../platform/dyno-settings.js';
 import { listCrashes } from '../platform/dyno-wishes.js';
 import { listIncidents, recordIncident } from '../platform/incidents.js';
@@ -41,7 +41,8 @@ export interface ReleaseWatchDeps {
   readonly log: Logger;
   readonly router: Pick<Router, 'traffic'>;
   readonly containersOf: (appId: AppId) => readonly DynoContainer[];
-  readonly wake: () => void;
+  /** Wakes the loop. */
+  readonly wake: (appId: AppId) => void;
   readonly settings: {
     /** How long a release is watched after it went live, where the app says nothing; 0: not at all. */
     readonly rollbackWindowMs: number;
@@ -185,7 +186,10 @@ class Watcher implements ReleaseWatcher {
         versions.set(serverName(container), container.releaseVersion);
     }
     this.#meter.take(counts, ({ server }) => versions.get(server), db.now());
-    if (this.#watched.size > 0) wake();
+    for (const appId of this.#watched) {
+      if (getApp(db, appId) === undefined) this.#watched.delete(appId);
+      else wake(appId);
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -11,7 +11,8 @@ import { type DynoContainer, dynoName } from './dyno.js';
 
 export interface RolloutDeps {
   readonly db: Database;
-  readonly nextPass: (signal: AbortSignal) => Promise<void>;
+  readonly nextPass: (signal: AbortSignal, appId: AppId) => Promise<void>;
+  readonly whenPassed: (signal: AbortSignal) => Promise<void>;
   readonly containersOf: (appId: AppId) => readonly DynoContainer[];
   readonly phaseOutput: (releaseId: ReleaseId) => AsyncIterable<string> | undefined;
   readonly phaseExitCode: (releaseId: ReleaseId) => number | undefined;
@@ -23,9 +24,10 @@ export async function* followRollout(
   release: Release,
   signal: AbortSignal,
 ): AsyncGenerator<string, RolloutOutcome> {
+  const { appId } = release;
   let hasShownPhase = false;
+  await deps.nextPass(signal, appId);
   for (;;) {
-    await deps.nextPass(signal);
     const output = hasShownPhase ? undefined : deps.phaseOutput(release.id);
     if (output !== undefined) {
       hasShownPhase = true;
@@ -34,20 +36,18 @@ export async function* followRollout(
     const outcome = judge(deps, release);
     if (outcome?.kind === 'live') {
       // Up since the last pass perhaps: whoever is told must find the router sending requests to it.
-      await deps.nextPass(signal);
+      await deps.nextPass(signal, appId);
     }
     if (outcome?.kind === 'unhealthy') {
       // The loop goes back in its next pass, if it does.
-      await deps.nextPass(signal);
+      await deps.nextPass(signal, appId);
       return { ...outcome, undoneBy: undoneBy(deps.db, release) };
     }
     if (outcome !== undefined) return outcome;
-    // Passes follow each other at once only while something changes.
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    // Whatever changes the outcome wakes the loop: to ask for passes would slow down what is waited for.
+    await deps.whenPassed(signal);
   }
 }
-
-const POLL_MS = 20;
 
 /** The outcome if there is one by now. */
 function judge(deps: RolloutDeps, { id, appId, version }: Release): RolloutOutcome | undefined {

@@ -24,8 +24,8 @@ export interface StopDynoDeps extends CrashDeps {
   readonly seenEnds: Pick<SeenEnds, 'has'>;
   /** Time between SIGTERM and SIGKILL. */
   readonly graceMs: (appId: AppId) => number;
-  /** Resolves once the router has been told of the present phases. */
-  readonly routed: (signal: AbortSignal) => Promise<void>;
+  /** Resolves once the router has been told of the present phases of an app's dynos. */
+  readonly routed: (appId: AppId, signal: AbortSignal) => Promise<void>;
   readonly onStep?: OnStep | undefined;
 }
 
@@ -164,7 +164,7 @@ function tellEnd(
 
 /** Waits until no request is under way on it, at most the app's drain time. */
 async function drain(deps: StopDynoDeps, container: DynoContainer, signal: AbortSignal): Promise<void> {
-  await deps.routed(signal);
+  await deps.routed(container.appId, signal);
   const limitMs = getApp(deps.db, container.appId)?.drainTimeoutMs ?? 0;
   const deadline = performance.now() + limitMs;
   while (performance.now() < deadline) {

@@ -1,30 +1,52 @@
-// An alarm clock: whoever has news wakes the loop; several wakes before it looks are one.
+// An alarm clock: whoever has news of an app wakes the loop and says of which; several wakes before it looks are one.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AppId } from '../ids.js';
+
+/** What a pass of the loop looks at. */
+export type Scope = 'all' | ReadonlySet<AppId>;
 
 export interface Wakeup {
-  wake(): void;
-  /** Returns when woken since the last wait (true), when `maxMs` are over, or when `signal` aborts. */
-  wait(maxMs: number, signal: AbortSignal): Promise<boolean>;
+  /** There is news of this app; or news that may be about any. */
+  wake(about: AppId | 'all'): void;
+  /** A pass is wanted, whether there is news or not. */
+  nudge(): void;
+  /** Returns when woken since the last `take`, when `maxMs` are over, or when `signal` aborts. */
+  wait(maxMs: number, signal: AbortSignal): Promise<void>;
+  /** What there is news of since the last call. */
+  take(): Scope;
 }
 
 export function createWakeup(): Wakeup {
   let isAwake = false;
+  let isAboutAll = false;
+  let apps = new Set<AppId>();
   let timer = new AbortController();
+
+  function nudge(): void {
+    isAwake = true;
+    timer.abort();
+  }
+
   return {
-    wake() {
-      isAwake = true;
-      timer.abort();
+    nudge,
+    wake(about) {
+      if (about === 'all') isAboutAll = true;
+      else apps.add(about);
+      nudge();
     },
     async wait(maxMs, signal) {
-      if (!isAwake) {
-        timer = new AbortController();
-        const either = AbortSignal.any([signal, timer.signal]);
-        await sleep(maxMs, undefined, { signal: either }).catch(() => undefined);
-      }
-      const wasWoken = isAwake;
+      if (isAwake) return;
+      timer = new AbortController();
+      const either = AbortSignal.any([signal, timer.signal]);
+      await sleep(maxMs, undefined, { signal: either }).catch(() => undefined);
+    },
+    take() {
+      const scope = isAboutAll ? 'all' : apps;
       isAwake = false;
-      return wasWoken;
+      isAboutAll = false;
+      apps = new Set();
+      return scope;
     },
   };
 }

@@ -52,8 +52,9 @@ export function createContainerCalls(options: {
     ...streamCalls(docker),
     runInContainer: (id, command, execOptions) => execInContainer(docker, id, { ...execOptions, command }),
     events: ({ signal }) => events(docker, instance, signal),
-    async listContainers() {
-      const filters = JSON.stringify({ label: [`${LABEL.instance}=${instance}`] });
+    async listContainers({ app } = {}) {
+      const ofApp = app === undefined ? [] : [`${LABEL.app}=${app}`];
+      const filters = JSON.stringify({ label: [`${LABEL.instance}=${instance}`, ...ofApp] });
       const rows = await call('the containers', docker.listContainers({ all: true, filters }));
       log.trace({ count: rows.length }, 'containers listed');
       return rows.map(toContainer);

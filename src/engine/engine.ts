@@ -90,8 +90,8 @@ export interface Engine {
   signalContainer(id: string, signal: NodeJS.Signals): Promise<void>;
   /** Kills and removes; fine to call on an absent one. */
   removeContainer(id: string): Promise<void>;
-  /** Every container of this install, in all states. */
-  listContainers(): Promise<Container[]>;
+  /** Every container of this install, in all states; with `app`, those that carry this app's id. */
+  listContainers(options?: { app?: string }): Promise<Container[]>;
   inspectContainer(id: string): Promise<ContainerDetails>;
   /** Resolves when it has ended. */
   waitContainer(id: string, options: { signal: AbortSignal }): Promise<{ exitCode: number }>;

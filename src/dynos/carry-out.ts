@@ -1,0 +1,170 @@
+// Carries out what the plan says: each action begins at once and goes on beside the loop, which hears of its end.
+
+import type { Database } from '../db/database.js';
+import { LABEL } from '../engine/container-spec.js';
+import type { Container, Engine } from '../engine/engine.js';
+import { assertNever } from '../errors.js';
+import type { AppId } from '../ids.js';
+import type { Logger } from '../log.js';
+import { getDynoSettings } from '../platform/dyno-settings.js';
+import type { Router } from '../router/router.js';
+import { type DynoContainer, readDynoContainer, type Verdict } from './dyno.js';
+import type { Lives } from './lives.js';
+import type { OutOfMemory } from './out-of-memory.js';
+import { type Action, type Slot, type StopReason, slotKey } from './plan.js';
+import type { SeenEnds } from './seen-ends.js';
+import { createSemaphore, type Semaphore } from './semaphore.js';
+import { type StartDynoDeps, startDyno } from './start-dyno.js';
+import { buryDyno, endCondemned, type StopDynoDeps, stopDyno, tellCycling } from './stop-dyno.js';
+import type { Wakeup } from './wakeup.js';
+
+/** The hands of the loop. */
+export interface Hands {
+  begin(action: Action, signal: AbortSignal): void;
+  /** Ends those of these containers whose app is not among `appIds`. */
+  endStrangers(appIds: ReadonlySet<string>, containers: readonly Container[], signal: AbortSignal): void;
+  /** Follows work on an app's dyno to its end, which the loop hears of. */
+  follow(work: Promise<void>, about: { what: string; appId: AppId }): void;
+}
+
+export interface HandsDeps {
+  readonly db: Database;
+  readonly engine: Engine;
+  readonly router: Pick<Router, 'sessions'>;
+  readonly lives: Lives;
+  readonly log: Logger;
+  readonly start: StartDynoDeps;
+  readonly outOfMemory: Pick<OutOfMemory, 'lastAt'>;
+  readonly seenEnds: SeenEnds;
+  readonly wakeup: Pick<Wakeup, 'wake'>;
+  readonly settings: {
+    /** First cool-off of a dyno that crashed twice. */
+    readonly coolOffMs: number;
+    /** Time between SIGTERM and SIGKILL, where the app has none of its own. */
+    readonly stopGraceMs: number;
+  };
+  /** Addresses of all containers, as far as they were listed. */
+  readonly usedAddresses: () => ReadonlySet<string>;
+  /** Resolves once the router has been told of the present phases of an app's dynos. */
+  readonly routed: (appId: AppId, signal: AbortSignal) => Promise<void>;
+}
+
+const MAX_STARTS_AT_ONCE = 10;
+
+export function createHands(deps: HandsDeps): Hands {
+  return new LoopHands(deps);
+}
+
+class LoopHands implements Hands {
+  readonly #deps: HandsDeps;
+  readonly #stopDeps: StopDynoDeps;
+  readonly #starts: Semaphore = createSemaphore(MAX_STARTS_AT_ONCE);
+  /** Containers of destroyed apps that are being removed. */
+  readonly #removing = new Set<string>();
+
+  constructor(deps: HandsDeps) {
+    const { db, start, settings } = deps;
+    this.#deps = deps;
+    this.#stopDeps = {
+      ...deps,
+      graceMs: (appId) => getDynoSettings(db, appId).stopGraceMs ?? settings.stopGraceMs,
+      dynoLog: start.dynoLog,
+      onStep: start.onStep,
+    };
+  }
+
+  begin(action: Action, signal: AbortSignal): void {
+    switch (action.kind) {
+      case 'start':
+        this.#start(action, signal);
+        break;
+      case 'stop':
+        this.#stop(action.container, action.why, signal);
+        break;
+      case 'condemn':
+        this.#condemn(action.container, action, signal);
+        break;
+      case 'bury':
+        this.#bury(action.container, action.isCurrent, signal);
+        break;
+      default:
+        assertNever(action);
+    }
+  }
+
+  endStrangers(appIds: ReadonlySet<string>, containers: readonly Container[], signal: AbortSignal): void {
+    for (const container of containers) {
+      // Only our own specs write this label, from an AppId.
+      const appId = container.labels[LABEL.app] as AppId | undefined;
+      const role = container.labels[LABEL.role];
+      if (appId === undefined || appIds.has(appId) || this.#removing.has(container.id)) continue;
+      const dyno = readDynoContainer(container, 'up');
+      if (dyno?.isRunning) this.#stop(dyno, 'surplus', signal);
+      else if (role === 'dyno' || role === 'one-off' || role === 'release-phase') {
+        this.#removing.add(container.id);
+        const removed = this.#deps.engine.removeContainer(container.id);
+        this.follow(
+          removed.finally(() => this.#removing.delete(container.id)),
+          { what: 'remove', appId },
+        );
+      }
+    }
+  }
+
+  follow(work: Promise<void>, { what, appId }: { what: string; appId: AppId }): void {
+    work
+      .catch((error: unknown) => {
+        const isShutdown = error instanceof Error && error.name === 'AbortError';
+        if (!isShutdown) this.#deps.log.warn({ err: error, what }, 'an action of the loop failed');
+      })
+      .finally(() => this.#deps.wakeup.wake(appId))
+      .catch(() => undefined);
+  }
+
+  #start({ slot, isCycling }: { slot: Slot; isCycling: boolean }, signal: AbortSignal): void {
+    const { start, lives, usedAddresses } = this.#deps;
+    if (isCycling) tellCycling(start.dynoLog, slot);
+    lives.beginStart(slotKey(slot));
+    const started = this.#starts.run(() =>
+      startDyno(start, slot, { usedAddresses: usedAddresses(), signal }),
+    );
+    this.follow(started, { what: 'start', appId: slot.appId });
+  }
+
+  #bury(container: DynoContainer, isCurrent: boolean, signal: AbortSignal): void {
+    const { lives } = this.#deps;
+    const wasUp = lives.get(container.containerId)?.phase === 'up';
+    if (!lives.enter(container.containerId, 'stopping')) return;
+    const buried = buryDyno(this.#stopDeps, container, { isCurrent, wasUp, signal });
+    this.#followEnd('bury', buried, container);
+  }
+
+  #condemn(
+    container: DynoContainer,
+    options: { verdict: Verdict; isCurrent: boolean },
+    signal: AbortSignal,
+  ): void {
+    if (!this.#deps.lives.enter(container.containerId, 'stopping')) return;
+    const ended = endCondemned(this.#stopDeps, container, { ...options, signal });
+    this.#followEnd('condemn', ended, container);
+    // Its crash is counted: the next one need not wait for its end.
+    this.#deps.wakeup.wake(container.appId);
+  }
+
+  #stop(container: DynoContainer, why: StopReason, signal: AbortSignal): void {
+    const { lives } = this.#deps;
+    const wasUp = lives.get(container.containerId)?.phase === 'up';
+    if (!lives.enter(container.containerId, 'stopping')) return;
+    const stopped = stopDyno(this.#stopDeps, container, { why, wasUp, signal });
+    this.#followEnd('stop', stopped, container);
+  }
+
+  /** What failed is planned again: until the next list the container counts as gone, then as unknown. */
+  #followEnd(what: string, work: Promise<void>, { containerId, appId }: DynoContainer): void {
+    const retryable = work.catch((error: unknown) => {
+      this.#deps.lives.forget(containerId);
+      throw error;
+    });
+    this.follow(retryable, { what, appId });
+  }
+}
