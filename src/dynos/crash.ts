@@ -25,7 +25,7 @@ export interface Crash {
   readonly releaseVersion: number;
   /** Undefined when none could be made. */
   readonly containerId: string | undefined;
-  /** Whether its release is the current one: only such a crash delays the next try. */
+  /** Whether its release is the current one and its place is wanted: only such a crash delays the next try. */
   readonly isCurrent: boolean;
   /** It had run long enough to have shown that it works: this crash is a first one. */
   readonly wasProven?: boolean;

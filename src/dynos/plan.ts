@@ -19,7 +19,10 @@ export type Action =
       readonly verdict: Verdict;
       readonly isCurrent: boolean;
     }
-  /** A container ended by itself: say so, count it, remove it. */
+  /**
+   * A container ended by itself: say so, count it, remove it. `isCurrent`: its release is, and its place is wanted; who
+   * stopped one of another place may have been an earlier daemon.
+   */
   | { readonly kind: 'bury'; readonly container: DynoContainer; readonly isCurrent: boolean };
 
 export type StopReason = 'replaced' | 'scaled-down' | 'stopped-by-user' | 'surplus' | 'idle' | 'cycled';
@@ -69,16 +72,16 @@ export function planApp(state: AppState): Plan {
   const actions: Action[] = [];
   const waits: number[] = [];
   const live = state.containers.filter((container) => container.isRunning);
+  const slots = wantedSlots(state);
+  const wanted = new Set(slots.map(placeKey));
   for (const container of state.containers) {
     if (container.phase === 'stopping') continue;
-    const isCurrent = container.releaseVersion === state.releaseVersion;
+    const isCurrent = container.releaseVersion === state.releaseVersion && wanted.has(placeKey(container));
     if (!container.isRunning) actions.push({ kind: 'bury', container, isCurrent });
     else if (container.verdict !== undefined) {
       actions.push({ kind: 'condemn', container, verdict: container.verdict, isCurrent });
     }
   }
-  const slots = wantedSlots(state);
-  const wanted = new Set(slots.map(placeKey));
   for (const container of live) {
     if (!isActive(container) || wanted.has(placeKey(container))) continue;
     actions.push({ kind: 'stop', container, why: stopReason(state, container) });

@@ -255,6 +255,19 @@ describe('planApp', () => {
       ['bury web.1 v1 old'],
     ],
     [
+      'buries uncounted what ended while its app sleeps: an earlier daemon stopped it',
+      state(
+        { web: 1 },
+        { isAsleep: true, containers: [container('web.1', 2, 'starting', { isRunning: false })] },
+      ),
+      ['bury web.1 v2 old'],
+    ],
+    [
+      'buries uncounted what ended at a place that is not wanted any more',
+      state({ web: 0 }, { containers: [container('web.1', 2, 'starting', { isRunning: false })] }),
+      ['bury web.1 v2 old'],
+    ],
+    [
       'leaves one that is being stopped to its stop',
       state({}, { containers: [container('web.1', 2, 'stopping', { isRunning: false })] }),
       [],
