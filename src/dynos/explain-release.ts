@@ -13,6 +13,8 @@ export interface ReleaseFacts {
   readonly incident: Incident | undefined;
   /** The incident that says it was rolled back. */
   readonly rolledBack: Incident | undefined;
+  /** Version of the release that this one undid by itself. */
+  readonly undoes: number | undefined;
   /** Version of a release whose release phase comes before. */
   readonly waitsFor: number | undefined;
   /** Dynos wanted; how many of them are up with this release, how many asleep. */
@@ -108,7 +110,7 @@ function explainSucceeded(facts: ReleaseFacts): Told {
 }
 
 /** A current release none of whose dynos is unwell. */
-function explainWell({ dynos, app }: ReleaseFacts): Omit<Told, 'evidence'> {
+function explainWell({ dynos, app, undoes }: ReleaseFacts): Omit<Told, 'evidence'> {
   const { wanted, up, asleep } = dynos;
   if (wanted === 0) {
     const nextStep = `Start it with: paas ps:scale web=1 -a ${app.name}`;
@@ -126,9 +128,11 @@ function explainWell({ dynos, app }: ReleaseFacts): Omit<Told, 'evidence'> {
   if (up === 0)
     return { state: 'current', cause: 'It is asleep; the next request starts it', nextStep: undefined };
   const sleeping = asleep === 0 ? '' : `, the other${asleep === 1 ? ' is' : 's are'} asleep`;
+  const cause = `It runs: ${up} of ${wanted} dynos are up${sleeping}`;
+  if (undoes === undefined) return { state: 'current', cause, nextStep: undefined };
   return {
     state: 'current',
-    cause: `It runs: ${up} of ${wanted} dynos are up${sleeping}`,
-    nextStep: undefined,
+    cause: `${cause}; it took the place of v${undoes}, which was rolled back automatically`,
+    nextStep: `See what was wrong with it: paas why v${undoes} -a ${app.name}`,
   };
 }

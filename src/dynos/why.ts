@@ -10,6 +10,7 @@ import { checksOf } from '../platform/checks.js';
 import { listCrashes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
 import { listIncidents } from '../platform/incidents.js';
+import { getWatch } from '../platform/release-watches.js';
 import { currentRelease, findRelease, pendingReleases, type Release } from '../platform/releases.js';
 import { type Dyno, dynoName } from './dyno.js';
 import { explainApp } from './explain-app.js';
@@ -73,6 +74,7 @@ export function createWhy(deps: {
       current: currentRelease(db, app.id),
       incident: incidents[0],
       rolledBack: incidents.find((incident) => incident.kind === 'rolled-back'),
+      undoes: getWatch(db, release.id)?.undoes,
       waitsFor: firstPending?.version === release.version ? undefined : firstPending?.version,
       dynos: {
         wanted: dynos.length,

@@ -259,6 +259,7 @@ const ofRelease = (change: Partial<ReleaseFacts>): ReleaseFacts => ({
   current: release({}),
   incident: undefined,
   rolledBack: undefined,
+  undoes: undefined,
   waitsFor: undefined,
   dynos: { wanted: 2, up: 2, asleep: 0 },
   unwell: [],
@@ -270,6 +271,12 @@ const unwell = explainDyno(crashed({ incident: incident('crashed', 'x', { exit_c
 describe('explainRelease', () => {
   it.each<[string, ReleaseFacts, string, string]>([
     ['current', ofRelease({}), 'current', 'It runs: 2 of 2 dynos are up'],
+    [
+      'an automatic rollback',
+      ofRelease({ undoes: 11 }),
+      'current',
+      'It runs: 2 of 2 dynos are up; it took the place of v11, which was rolled back automatically',
+    ],
     [
       'going live',
       ofRelease({ dynos: { wanted: 2, up: 1, asleep: 0 } }),
