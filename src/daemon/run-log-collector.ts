@@ -16,7 +16,7 @@ import {
 } from '../logs/collector.js';
 import { CollectorServer } from '../logs/collector-server.js';
 import type { CollectedContainer, ContainerState } from '../logs/container-output.js';
-import type { AccessLine } from '../router/access-log.js';
+import type { AppAccess } from '../router/access-log-reader.js';
 import { createRequestMeter, type RequestMeter } from '../router/request-meter.js';
 import { createClockUs } from './clock-us.js';
 import { takeSocket } from './process-lock.js';
@@ -43,7 +43,7 @@ export async function runLogCollector(
   options: {
     log: Logger;
     signal: AbortSignal;
-    accessLog?: AsyncIterable<readonly AccessLine[]>;
+    accessLog?: AsyncIterable<readonly AppAccess[]>;
   },
 ): Promise<void> {
   const { dataDir, instance, version, retention } = settings;
@@ -85,18 +85,12 @@ export async function runLogCollector(
 
 async function takeAccessLog(
   to: { collector: LogCollector; meter: RequestMeter },
-  batches: AsyncIterable<readonly AccessLine[]>,
+  batches: AsyncIterable<readonly AppAccess[]>,
 ): Promise<void> {
   for await (const batch of batches) {
     to.meter.count(batch);
-    const byApp = new Map<string, string[]>();
-    for (const { appId, text } of batch) {
-      const texts = byApp.get(appId);
-      if (texts === undefined) byApp.set(appId, [text]);
-      else texts.push(text);
-    }
-    for (const [appId, lines] of byApp)
-      to.collector.appendRun({ appId, source: 'heroku', process: 'router', lines });
+    for (const { appId, text, lineCount } of batch)
+      to.collector.appendText({ appId, source: 'heroku', process: 'router', text, lineCount });
   }
 }
 

@@ -163,11 +163,12 @@ export class LogCollector {
     });
   }
 
-  /** Takes lines that came together, each of them one line already. */
-  appendRun(run: Pick<NewLogLine, 'appId' | 'source' | 'process'> & { lines: readonly string[] }): void {
+  /** Takes clean lines that came together, each ended by LF. */
+  appendText(
+    run: Pick<NewLogLine, 'appId' | 'source' | 'process'> & { text: Buffer; lineCount: number },
+  ): void {
     if (this.#forgotten.has(run.appId)) return;
-    const timestampUs = this.#nowUs();
-    this.#journal.append({ ...run, timestampUs, isSplit: false });
+    this.#journal.append({ ...run, timestampUs: this.#nowUs(), isSplit: false });
   }
 
   /** Counts lines that never reached the collector. */

@@ -3,7 +3,7 @@
 
 import type { Logger } from '../log.js';
 import type { LogSource } from './line.js';
-import { encodeRun } from './runs.js';
+import { encodeHeader, encodeRun, joinRuns } from './runs.js';
 import type { ContainerProgress, StoredBlock } from './store.js';
 import type { StoreThread } from './store-thread.js';
 
@@ -15,7 +15,8 @@ export interface Block extends StoredBlock {
     readonly source: string;
     readonly process: string;
     readonly lineCount: number;
-    readonly text: string;
+    /** In one or more pieces. */
+    readonly text: readonly (string | Buffer)[];
   }[];
 }
 
@@ -91,18 +92,23 @@ export class Journal {
   }
 
   /** Numbers clean lines of one process that were read at the same time, and takes them over. */
-  append(entry: {
-    appId: string;
-    source: LogSource;
-    process: string;
-    timestampUs: number;
-    isSplit: boolean;
-    lines: readonly string[];
-  }): void {
+  append(
+    entry: {
+      appId: string;
+      source: LogSource;
+      process: string;
+      timestampUs: number;
+      isSplit: boolean;
+    } & ({ lines: readonly string[] } | { text: Buffer; lineCount: number }),
+  ): void {
     const { appId, source, process, timestampUs } = entry;
-    const count = entry.lines.length;
+    const count = 'lines' in entry ? entry.lines.length : entry.lineCount;
     if (count === 0) return;
-    const text = encodeRun({ ...entry, firstSeq: this.#nextSeq });
+    const firstSeq = this.#nextSeq;
+    const text =
+      'lines' in entry
+        ? [encodeRun({ ...entry, firstSeq })]
+        : [encodeHeader({ ...entry, firstSeq }, count), entry.text];
     let block = this.#open.get(appId);
     if (block === undefined) {
       block = { runs: [], firstSeq: this.#nextSeq, lastSeq: 0, lastUs: 0, length: 0, lineCount: 0 };
@@ -113,7 +119,7 @@ export class Journal {
     block.runs.push({ source, process, lineCount: count, text });
     block.lastSeq = this.#nextSeq - 1;
     block.lastUs = timestampUs;
-    block.length += text.length;
+    for (const piece of text) block.length += piece.length;
     block.lineCount += count;
     if (block.length >= this.#limits.blockBytes) this.#closeBlocks();
     else this.#wake();
@@ -164,7 +170,7 @@ export class Journal {
     const blocks: Block[] = [];
     let bytes = 0;
     for (const [appId, open] of this.#open) {
-      const payload = Buffer.from(open.runs.map((run) => run.text).join(''));
+      const payload = joinRuns(open.runs);
       bytes += payload.length;
       blocks.push({ ...open, appId, payload });
     }

@@ -25,9 +25,20 @@ export type Frame =
 
 /** The text form of a run. */
 export function encodeRun(run: Run): string {
+  return `${encodeHeader(run, run.lines.length)}${run.lines.join('\n')}\n`;
+}
+
+/** The header of a run of `count` lines, with its line end. */
+export function encodeHeader(run: Omit<Run, 'lines'>, count: number): string {
   const split = run.isSplit ? ' +' : '';
-  const header = `${run.firstSeq} ${run.lines.length} ${run.timestampUs} ${run.source} ${run.process}${split}`;
-  return `${header}\n${run.lines.join('\n')}\n`;
+  return `${run.firstSeq} ${count} ${run.timestampUs} ${run.source} ${run.process}${split}\n`;
+}
+
+/** The bytes of runs whose text form is there in pieces. */
+export function joinRuns(runs: readonly { readonly text: readonly (string | Buffer)[] }[]): Buffer {
+  const pieces = runs.flatMap(({ text }) => text);
+  if (pieces.every((piece) => typeof piece === 'string')) return Buffer.from(pieces.join(''));
+  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)));
 }
 
 export function encodeDropped(count: number, sinceUs: number): string {

@@ -3,7 +3,7 @@
 import type { Block, BlockReader, Journal } from './journal.js';
 import type { LogFilter } from './line.js';
 import { isOpenFilter, matchesFilter } from './line.js';
-import { encodeDropped, encodeIdle, selectRuns } from './runs.js';
+import { encodeDropped, encodeIdle, joinRuns, selectRuns } from './runs.js';
 import type { ReadBlock } from './store.js';
 import type { StoreThread } from './store-thread.js';
 
@@ -172,5 +172,5 @@ function wantedPart(block: Block, filter: LogFilter): { bytes: Buffer; lineCount
   if (isOpenFilter(filter)) return { bytes: block.payload, lineCount: block.lineCount };
   const runs = block.runs.filter((run) => matchesFilter(run, filter));
   const lineCount = runs.reduce((sum, run) => sum + run.lineCount, 0);
-  return { bytes: Buffer.from(runs.map((run) => run.text).join('')), lineCount };
+  return { bytes: joinRuns(runs), lineCount };
 }

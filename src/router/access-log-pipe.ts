@@ -8,14 +8,14 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type AccessLine, parseAccessLine } from './access-log.js';
+import { AccessLogReader, type AppAccess } from './access-log-reader.js';
 
 /** Some 3,500 lines: what may wait between two looks. */
 const PIPE_BYTES = 1024 * 1024;
 const F_SETPIPE_SZ = 1031;
 const POLL_MS = 20;
-/** HAProxy cuts its lines at 4096 bytes. */
-const LINE_LIMIT = 8192;
+/** For the beginning of a line whose end is not there yet. */
+const REST_BYTES = 16 * 1024;
 
 /** Makes the named pipe at `path` (mode 0600) if it is not there; safe to call twice and from several processes. */
 async function ensureAccessLogPipe(path: string): Promise<void> {
@@ -38,27 +38,29 @@ export async function openAccessLogPipe(path: string): Promise<number> {
 }
 
 /**
- * The router lines of all apps, in batches as they are read, until `signal` aborts. Makes the pipe if it is not there,
+ * The router lines of all apps, an entry for each app at each look, until `signal` aborts. Makes the pipe if it is not there,
  * so it may be called before the router runs. One reader at a time: two would share the lines out.
  */
 export async function* receiveAccessLog(options: {
   path: string;
   signal: AbortSignal;
-}): AsyncGenerator<AccessLine[], void, undefined> {
+}): AsyncGenerator<readonly AppAccess[], void, undefined> {
   const { path, signal } = options;
   if (signal.aborted) return;
   const fd = await openAccessLogPipe(path);
   try {
     await widenPipe(path);
-    const chunk = Buffer.allocUnsafe(PIPE_BYTES);
-    let rest = '';
+    const reader = new AccessLogReader();
+    const bytes = Buffer.allocUnsafe(PIPE_BYTES + REST_BYTES);
+    let rest = 0;
     while (!signal.aborted) {
-      const size = readNow(fd, chunk);
-      const lines = (rest + chunk.toString('latin1', 0, size)).split('\n');
-      rest = lines.pop() ?? '';
-      if (rest.length > LINE_LIMIT) rest = '';
-      const batch = lines.map(parseAccessLine).filter((line) => line !== undefined);
-      if (batch.length > 0) yield batch;
+      const size = readNow(fd, bytes, rest);
+      if (size > 0) {
+        const { batch, taken } = reader.read(bytes, rest + size);
+        bytes.copyWithin(0, taken, rest + size);
+        rest += size - taken;
+        if (batch.length > 0) yield batch;
+      }
       // Looking now and then instead of waiting for data: a reader that is woken for each line costs the router a
       // third of its requests.
       await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
@@ -68,10 +70,10 @@ export async function* receiveAccessLog(options: {
   }
 }
 
-/** What is in the pipe, at most a chunk; 0 for nothing. */
-function readNow(fd: number, chunk: Buffer): number {
+/** Puts what is in the pipe to `bytes` from `offset` on; says how much it was. */
+function readNow(fd: number, bytes: Buffer, offset: number): number {
   try {
-    return readSync(fd, chunk);
+    return readSync(fd, bytes, offset, bytes.length - offset, null);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return 0;
     throw error;

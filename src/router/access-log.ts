@@ -1,4 +1,5 @@
 // The access log: the line that HAProxy writes, and what becomes of it, Heroku's `heroku[router]` line (pure).
+// Ordinary lines are read by access-log-reader.ts, which writes the same text.
 // A line has all fields of fixed form first and the client's own text last. HAProxy lets neither blanks nor control
 // characters into a request's target, so it stays one line of fields, and if it is cut then only the target is.
 
@@ -11,14 +12,16 @@ export interface AccessLine {
   readonly reachedDyno: boolean;
   /** How long the dyno took for its first byte, or was waited for in vain; undefined for tunnels such as WebSockets. */
   readonly firstByteMs: number | undefined;
+  /** What the client was sent; 499 when it did not wait for it. */
+  readonly status: number;
 }
 
 // Counts up when the fields change: lines of another form, written around an upgrade, are not misread.
-const PREFIX = 'paas2';
+export const ACCESS_LOG_PREFIX = 'paas2';
 
 /** HAProxy's `log-format`. https://docs.haproxy.org/2.6/configuration.html#8.2.4 */
 export const ACCESS_LOG_FORMAT = [
-  PREFIX,
+  ACCESS_LOG_PREFIX,
   '%[var(txn.app)]',
   '%[var(txn.code)]',
   '%ts',
@@ -67,8 +70,9 @@ const INFO_CODES = new Set(['H27', 'H80', 'H81']);
 const SERVER_FAILURES = new Set(['H11', 'H12', 'H13', 'H17', 'H19', 'H21', 'H99']);
 
 const VISIBLE = /^[!#-[\]-~]*$/;
-const METHOD_LIMIT = 32;
-const PATH_LIMIT = 2048;
+/** Longer methods and paths are cut. */
+export const METHOD_LIMIT = 32;
+export const PATH_LIMIT = 2048;
 
 interface Fields {
   readonly app: string;
@@ -97,11 +101,14 @@ interface Fields {
 export function parseAccessLine(line: string): AccessLine | undefined {
   const fields = readFields(line);
   if (fields === undefined) return undefined;
+  const code = fields.code === '-' ? errorCode(fields.end, fields.status, fields.server) : fields.code;
+  const status = sentStatus(code, fields.status);
   return {
     appId: fields.app,
-    text: routerText(fields),
+    text: routerText(fields, code, status),
     reachedDyno: reachedDyno(fields),
     firstByteMs: reachedDyno(fields) ? firstByteMs(fields) : undefined,
+    status,
   };
 }
 
@@ -165,7 +172,8 @@ function readFields(line: string): Fields | undefined {
   const parts = line.split(' ');
   const [prefix, app, code, end, status, bytes, headers, queue, connect, active, response] = parts;
   const [server, version, client, tls, host, requestId, method, target] = parts.slice(11);
-  if (prefix !== PREFIX || app === undefined || app === '-' || method === undefined) return undefined;
+  if (prefix !== ACCESS_LOG_PREFIX || app === undefined || app === '-' || method === undefined)
+    return undefined;
   return {
     app,
     code: code ?? '-',
@@ -199,8 +207,7 @@ function firstByteMs(f: Fields): number | undefined {
   return isWaiting ? plus(f.activeMs - plus(f.headersMs) - plus(f.queueMs)) : undefined;
 }
 
-function routerText(f: Fields): string {
-  const code = f.code === '-' ? errorCode(f.end, f.status, f.server) : f.code;
+function routerText(f: Fields, code: string | undefined, status: number): string {
   const at = code === undefined || INFO_CODES.has(code) ? 'info' : 'error';
   const reached = reachedDyno(f);
   const serviceMs = f.activeMs - plus(f.headersMs) - plus(f.queueMs) - plus(f.connectMs);
@@ -215,7 +222,7 @@ function routerText(f: Fields): string {
     `dyno=${reached ? plain(dynoOf(f.server)) : ''}`,
     `connect=${reached && f.connectMs >= 0 ? `${f.connectMs + plus(f.queueMs)}ms` : ''}`,
     `service=${reached && f.connectMs >= 0 && f.activeMs >= 0 ? `${plus(serviceMs)}ms` : ''}`,
-    `status=${sentStatus(code, f.status)}`,
+    `status=${status}`,
     `bytes=${reached ? plain(f.bytes) : ''}`,
     `protocol=${plain(protocol(f.version))}`,
     `tls=${f.isTls}`,
@@ -230,6 +237,12 @@ function sentStatus(code: string | undefined, status: number): number {
 /** `web.1` of `web.1-0123456789ab`. */
 function dynoOf(server: string): string {
   return server.slice(0, Math.max(server.lastIndexOf('-'), 0)) || server;
+}
+
+/** The length of what `dynoOf` gives for the server's name in `bytes`. */
+export function dynoLength(bytes: Uint8Array, from: number, to: number): number {
+  for (let at = to - 1; at > from; at -= 1) if (bytes[at] === 0x2d) return at - from;
+  return to - from;
 }
 
 /** `http1.1`, `http2`. */

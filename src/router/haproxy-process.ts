@@ -15,6 +15,12 @@ export const MESSAGES_FILE = 'haproxy.log';
 
 const EXECUTION_POLL_MS = 1;
 
+/**
+ * Freed objects are kept for the next request instead of given back to the C library (`global`), without a mark of their
+ * pool for finding bugs (`no-tag`): a tenth of the processor time of a request on 2.6.
+ */
+const MEMORY = '-dMglobal,no-tag';
+
 /** Throws with HAProxy's complaint unless it accepts the configuration in `configPath`. */
 export async function checkConfigFile(haproxyPath: string, configPath: string): Promise<void> {
   try {
@@ -37,7 +43,7 @@ export async function spawnHaproxy(options: {
   const accessLog = await openAccessLogPipe(options.accessLogPath);
   try {
     const socket = `${join(dir, MASTER_SOCKET)},mode,600`;
-    const args = ['-W', '-S', socket, '-p', join(dir, 'haproxy.pid'), '-f', options.configPath];
+    const args = [MEMORY, '-W', '-S', socket, '-p', join(dir, 'haproxy.pid'), '-f', options.configPath];
     const child = spawn(options.haproxyPath, args, {
       cwd: dir,
       env: {},

@@ -2,7 +2,7 @@
 // only grow; who wants a rate or a percentile compares two reports. The collector process counts, so that the counts
 // go on while the daemon is away.
 
-import type { AccessLine } from './access-log.js';
+import type { AppAccess } from './access-log-reader.js';
 
 /** What one app's requests came to since `MeterReport.since`. */
 export interface AppRequests {
@@ -10,7 +10,9 @@ export interface AppRequests {
   readonly lastAt: number;
   /** Requests that reached a dyno. */
   readonly count: number;
-  /** How many of them had their first byte within each bound of `BUCKETS_MS`; the last one has no bound. */
+  /** Answers by the first digit of their status, 1 to 5, at its place less one; those of the router itself included. */
+  readonly classes: readonly number[];
+  /** How many of the requests that reached a dyno had their first byte within each bound of `BUCKETS_MS`; the last one has no bound. */
   readonly buckets: readonly number[];
 }
 
@@ -22,7 +24,7 @@ export interface MeterReport {
 }
 
 export interface RequestMeter {
-  count(lines: readonly AccessLine[]): void;
+  count(batch: readonly AppAccess[]): void;
   report(): MeterReport;
 }
 
@@ -39,6 +41,7 @@ const MAX_APPS = 2000;
 interface Counts {
   lastAt: number;
   count: number;
+  readonly classes: number[];
   readonly buckets: number[];
 }
 
@@ -51,7 +54,12 @@ export function createRequestMeter(now: () => number): RequestMeter {
     const known = apps.get(appId);
     // Newest last.
     apps.delete(appId);
-    const counts = known ?? { lastAt: 0, count: 0, buckets: new Array(BUCKETS_MS.length + 1).fill(0) };
+    const counts = known ?? {
+      lastAt: 0,
+      count: 0,
+      classes: [0, 0, 0, 0, 0],
+      buckets: new Array(BUCKETS_MS.length + 1).fill(0),
+    };
     apps.set(appId, counts);
     const [quietest] = apps.keys();
     if (apps.size > MAX_APPS && quietest !== undefined) apps.delete(quietest);
@@ -59,15 +67,18 @@ export function createRequestMeter(now: () => number): RequestMeter {
   }
 
   return {
-    count(lines) {
+    count(batch) {
       const at = now();
-      for (const { appId, reachedDyno, firstByteMs } of lines) {
+      for (const { appId, reached, classes, firstByteMs } of batch) {
         const counts = countsOf(appId);
         counts.lastAt = at;
-        if (reachedDyno) counts.count += 1;
-        if (firstByteMs === undefined) continue;
-        const bucket = bucketOf(firstByteMs);
-        counts.buckets[bucket] = (counts.buckets[bucket] ?? 0) + 1;
+        counts.count += reached;
+        for (const [place, count] of classes.entries())
+          counts.classes[place] = (counts.classes[place] ?? 0) + count;
+        for (const ms of firstByteMs) {
+          const bucket = bucketOf(ms);
+          counts.buckets[bucket] = (counts.buckets[bucket] ?? 0) + 1;
+        }
       }
     },
     report: () => ({ since, apps: Object.fromEntries(apps) }),
@@ -87,6 +98,7 @@ export function percentile(buckets: readonly number[], share: number): number | 
 }
 
 function bucketOf(ms: number): number {
-  const index = BUCKETS_MS.findIndex((bound) => ms <= bound);
-  return index < 0 ? BUCKETS_MS.length : index;
+  let index = 0;
+  while (index < BUCKETS_MS.length && ms > (BUCKETS_MS[index] ?? 0)) index += 1;
+  return index;
 }

@@ -251,7 +251,14 @@ describe('the access log', () => {
     const stop = new AbortController();
     const reading = (async () => {
       for await (const batch of receiveAccessLog({ path: log.accessLogPath, signal: stop.signal }))
-        lines.push(...batch);
+        for (const { appId, text } of batch)
+          lines.push(
+            ...text
+              .toString()
+              .split('\n')
+              .slice(0, -1)
+              .map((line) => ({ appId, text: line })),
+          );
     })();
     const slow = get(log.port, 'a.test', { path: '/slow' });
     const startedAt = performance.now();
@@ -308,7 +315,7 @@ describe('the access log', () => {
       const stop = new AbortController();
       let seen = 0;
       for await (const batch of receiveAccessLog({ path: log.accessLogPath, signal: stop.signal })) {
-        seen += batch.length;
+        for (const { lineCount } of batch) seen += lineCount;
         if (seen >= count) stop.abort();
       }
       return seen;

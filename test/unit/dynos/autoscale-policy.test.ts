@@ -57,7 +57,8 @@ function simulate(
 
 function bucketsOf(ms: number, requests: number): readonly number[] {
   const meter = createRequestMeter(() => 1);
-  meter.count([{ appId: 'a', text: '', reachedDyno: true, firstByteMs: ms }]);
+  const text = Buffer.alloc(0);
+  meter.count([{ appId: 'a', text, lineCount: 1, reached: 1, classes: [0, 1, 0, 0, 0], firstByteMs: [ms] }]);
   return (meter.report().apps['a']?.buckets ?? []).map((count) => count * requests);
 }
 

@@ -44,6 +44,7 @@ describe('parseAccessLine', () => {
       text: `at=info method=GET path="/" host=www.example.com request_id=${ID} fwd="45.134.142.196" dyno=web.1 connect=1ms service=459ms status=200 bytes=15225 protocol=http1.1 tls=false`,
       reachedDyno: true,
       firstByteMs: 451,
+      status: 200,
     });
   });
 

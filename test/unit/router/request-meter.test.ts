@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import type { AppAccess } from '../../../src/router/access-log-reader.js';
 import { BUCKETS_MS, createRequestMeter, percentile } from '../../../src/router/request-meter.js';
 
-const line = (appId: string, firstByteMs: number | undefined, reachedDyno = true) => ({
+const line = (appId: string, firstByteMs: number | undefined, reachedDyno = true): AppAccess => ({
   appId,
-  text: '',
-  reachedDyno,
-  firstByteMs,
+  text: Buffer.alloc(0),
+  lineCount: 1,
+  reached: reachedDyno ? 1 : 0,
+  classes: reachedDyno ? [0, 1, 0, 0, 0] : [0, 0, 0, 0, 1],
+  firstByteMs: firstByteMs === undefined ? [] : [firstByteMs],
 });
 
 describe('createRequestMeter', () => {
@@ -18,9 +21,9 @@ describe('createRequestMeter', () => {
     meter.count([line('a', 700)]);
     const { since, apps } = meter.report();
     expect(since).toBe(1000);
-    expect(apps['a']).toMatchObject({ lastAt: 3000, count: 3 });
+    expect(apps['a']).toMatchObject({ lastAt: 3000, count: 3, classes: [0, 3, 0, 0, 0] });
     expect(apps['a']?.buckets.reduce((sum, count) => sum + count, 0)).toBe(2);
-    expect(apps['b']).toMatchObject({ lastAt: 2000, count: 0 });
+    expect(apps['b']).toMatchObject({ lastAt: 2000, count: 0, classes: [0, 0, 0, 0, 1] });
   });
 
   test('forgets the apps that were quiet for longest', () => {

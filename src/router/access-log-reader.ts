@@ -1,0 +1,291 @@
+// From the bytes of the access log to each app's router lines and counts. At full load every request of every app comes
+// by here, on the cores that the apps want too: an ordinary line goes from bytes to bytes, without a string or an
+// object of its own. Whatever is not ordinary is left to access-log.ts, which says what a line means.
+
+import { ACCESS_LOG_PREFIX, dynoLength, METHOD_LIMIT, PATH_LIMIT, parseAccessLine } from './access-log.js';
+
+/** What one look into the access log brought of one app. */
+export interface AppAccess {
+  readonly appId: string;
+  /** Its router lines (`AccessLine.text`), each ended by LF. */
+  readonly text: Buffer;
+  readonly lineCount: number;
+  /** Requests that reached a dyno. */
+  readonly reached: number;
+  /** Answers by the first digit of their status, 1 to 5, at its place less one. */
+  readonly classes: readonly number[];
+  /** `AccessLine.firstByteMs`, where it is known. */
+  readonly firstByteMs: readonly number[];
+}
+
+/** An app's lines while they are read; used again for the next look. */
+interface Open {
+  readonly appId: string;
+  text: Buffer;
+  length: number;
+  lineCount: number;
+  reached: number;
+  classes: number[];
+  firstByteMs: number[];
+}
+
+/** HAProxy cuts its lines at 4096 bytes; what is longer and has no end is none of them. */
+const LINE_LIMIT = 8192;
+/** Labels and computed numbers of a line, beside what it takes from HAProxy's. */
+const MAX_ADDED = 256;
+const FIRST_CAPACITY = 4096;
+/** What is kept for the next look. */
+const MAX_KEPT_APPS = 32;
+const MAX_KEPT_BYTES = 1024 * 1024;
+
+const LF = 0x0a;
+const ZERO = 0x30;
+const ONE = 0x31;
+const DASH = 0x2d;
+const LESS_THAN = 0x3c;
+const SLASH = 0x2f;
+const FIELDS = 19;
+/** The place of each field of `ACCESS_LOG_FORMAT`. */
+const AT = {
+  app: 1,
+  code: 2,
+  end: 3,
+  status: 4,
+  bytes: 5,
+  headers: 6,
+  queue: 7,
+  connect: 8,
+  active: 9,
+  response: 10,
+  server: 11,
+  version: 12,
+  client: 13,
+  tls: 14,
+  host: 15,
+  requestId: 16,
+  method: 17,
+  path: 18,
+} as const;
+
+const ORDINARY = 0;
+const BLANK = 1;
+const ODD = 2;
+/** What a byte is: visible and the same inside quotation marks and out, a blank, or neither. */
+const KIND = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (byte === 0x20) return BLANK;
+  return byte < 0x21 || byte > 0x7e || '"\\#'.includes(String.fromCharCode(byte)) ? ODD : ORDINARY;
+});
+
+const PREFIX = Buffer.from(`${ACCESS_LOG_PREFIX} `);
+const VERSION = Buffer.from('HTTP/1.1 ');
+const LABEL = {
+  method: Buffer.from('at=info method='),
+  path: Buffer.from(' path="'),
+  host: Buffer.from('" host='),
+  requestId: Buffer.from(' request_id='),
+  fwd: Buffer.from(' fwd="'),
+  dyno: Buffer.from('" dyno='),
+  connect: Buffer.from(' connect='),
+  service: Buffer.from('ms service='),
+  status: Buffer.from('ms status='),
+  bytes: Buffer.from(' bytes='),
+  http: Buffer.from(' protocol=http1.1 tls=false\n'),
+  https: Buffer.from(' protocol=http1.1 tls=true\n'),
+};
+
+/** Reads the log piece by piece. */
+export class AccessLogReader {
+  readonly #apps = new Map<string, Open>();
+  readonly #starts = new Int32Array(FIELDS + 1);
+  #newest: Open | undefined;
+
+  /**
+   * Takes the whole lines in the first `size` bytes. `taken` says up to where; what is behind it is the beginning of a
+   * line and has to be given again, in front of the next bytes.
+   */
+  read(bytes: Buffer, size: number): { batch: AppAccess[]; taken: number } {
+    let from = 0;
+    for (let end = bytes.indexOf(LF); end >= 0 && end < size; end = bytes.indexOf(LF, from)) {
+      if (!this.#takeOrdinary(bytes, from, end)) this.#takeOther(bytes.toString('latin1', from, end));
+      from = end + 1;
+    }
+    return { batch: this.#close(), taken: size - from > LINE_LIMIT ? size : from };
+  }
+
+  /** False when the line is not an ordinary one: then nothing has happened. */
+  #takeOrdinary(bytes: Buffer, from: number, to: number): boolean {
+    if (!isOrdinary(bytes, from, to, this.#starts)) return false;
+    const starts = this.#starts;
+    const at = (field: number) => starts[field] ?? 0;
+    const connectMs = readNumber(bytes, at(AT.connect));
+    const responseMs = readNumber(bytes, at(AT.response));
+    const activeMs = readNumber(bytes, at(AT.active));
+    const status = readNumber(bytes, at(AT.status));
+    // A tunnel, or an answer that never began.
+    if (connectMs < 0 || responseMs < 0 || activeMs < 0 || status < 200 || status > 599) return false;
+    const queueMs = Math.max(readNumber(bytes, at(AT.queue)), 0);
+    const headersMs = Math.max(readNumber(bytes, at(AT.headers)), 0);
+    const open = this.#openFor(bytes, at(AT.app), at(AT.code) - 1);
+    const out = room(open, to - from + MAX_ADDED);
+    let length = open.length;
+    const field = (label: Buffer, place: number, end = at(place + 1) - 1) => {
+      length = copy(label, 0, label.length, out, length);
+      length = copy(bytes, at(place), end, out, length);
+    };
+    field(LABEL.method, AT.method);
+    field(LABEL.path, AT.path);
+    field(LABEL.host, AT.host);
+    field(LABEL.requestId, AT.requestId);
+    field(LABEL.fwd, AT.client);
+    field(LABEL.dyno, AT.server, at(AT.server) + dynoLength(bytes, at(AT.server), at(AT.version) - 1));
+    length = copy(LABEL.connect, 0, LABEL.connect.length, out, length);
+    length = putNumber(connectMs + queueMs, out, length);
+    length = copy(LABEL.service, 0, LABEL.service.length, out, length);
+    length = putNumber(Math.max(activeMs - headersMs - queueMs - connectMs, 0), out, length);
+    field(LABEL.status, AT.status);
+    field(LABEL.bytes, AT.bytes);
+    const protocol = bytes[at(AT.tls)] === ONE ? LABEL.https : LABEL.http;
+    open.length = copy(protocol, 0, protocol.length, out, length);
+    count(open, status, true, connectMs + responseMs);
+    return true;
+  }
+
+  #takeOther(line: string): void {
+    const parsed = parseAccessLine(line);
+    if (parsed === undefined) return;
+    const open = this.#open(parsed.appId);
+    const text = `${parsed.text}\n`;
+    const out = room(open, text.length * 3);
+    open.length += out.write(text, open.length);
+    count(open, parsed.status, parsed.reachedDyno, parsed.firstByteMs);
+  }
+
+  /** Most often the app of the line before. */
+  #openFor(bytes: Buffer, from: number, to: number): Open {
+    const newest = this.#newest;
+    if (newest !== undefined && isSame(newest.appId, bytes, from, to)) return newest;
+    return this.#open(bytes.toString('latin1', from, to));
+  }
+
+  #open(appId: string): Open {
+    let open = this.#apps.get(appId);
+    if (open === undefined) {
+      open = { appId, text: Buffer.allocUnsafe(FIRST_CAPACITY), ...nothing() };
+      this.#apps.set(appId, open);
+    }
+    this.#newest = open;
+    return open;
+  }
+
+  #close(): AppAccess[] {
+    const batch: AppAccess[] = [];
+    for (const open of this.#apps.values()) {
+      if (open.lineCount === 0) continue;
+      const { appId, lineCount, reached, classes, firstByteMs } = open;
+      const text = Buffer.from(open.text.subarray(0, open.length));
+      batch.push({ appId, text, lineCount, reached, classes, firstByteMs });
+      Object.assign(open, nothing());
+    }
+    const isBig = [...this.#apps.values()].some(({ text }) => text.length > MAX_KEPT_BYTES);
+    if (isBig || this.#apps.size > MAX_KEPT_APPS) {
+      this.#apps.clear();
+      this.#newest = undefined;
+    }
+    return batch;
+  }
+}
+
+function nothing(): Omit<Open, 'appId' | 'text'> {
+  return { length: 0, lineCount: 0, reached: 0, classes: [0, 0, 0, 0, 0], firstByteMs: [] };
+}
+
+function count(open: Open, status: number, reached: boolean, firstByteMs: number | undefined): void {
+  open.lineCount += 1;
+  if (reached) open.reached += 1;
+  const place = Math.floor(status / 100) - 1;
+  if (place >= 0 && place < open.classes.length) open.classes[place] = (open.classes[place] ?? 0) + 1;
+  if (firstByteMs !== undefined) open.firstByteMs.push(firstByteMs);
+}
+
+/** Whether a dyno has answered and all went well, without a byte that is written otherwise. Fills in `starts`. */
+function isOrdinary(bytes: Buffer, from: number, to: number, starts: Int32Array): boolean {
+  let field = 0;
+  starts[0] = from;
+  for (let at = from; at < to; at += 1) {
+    const kind = KIND[bytes[at] ?? 0];
+    if (kind === ORDINARY) continue;
+    field += 1;
+    if (kind === ODD || field === FIELDS) return false;
+    starts[field] = at + 1;
+  }
+  if (field !== FIELDS - 1) return false;
+  starts[FIELDS] = to + 1;
+  const at = (place: number) => starts[place] ?? 0;
+  const isEmpty = (place: number) => bytes[at(place)] === DASH && at(place + 1) - at(place) === 2;
+  return (
+    startsWith(bytes, from, PREFIX) &&
+    !isEmpty(AT.app) &&
+    isEmpty(AT.code) &&
+    bytes[at(AT.end)] === DASH &&
+    bytes[at(AT.end) + 1] === DASH &&
+    bytes[at(AT.server)] !== LESS_THAN &&
+    startsWith(bytes, at(AT.version), VERSION) &&
+    at(AT.path) - at(AT.method) <= METHOD_LIMIT &&
+    to - at(AT.path) <= PATH_LIMIT &&
+    bytes[at(AT.path)] === SLASH
+  );
+}
+
+function startsWith(bytes: Buffer, from: number, text: Buffer): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    if (bytes[from + index] !== text[index]) return false;
+  }
+  return true;
+}
+
+function isSame(text: string, bytes: Buffer, from: number, to: number): boolean {
+  if (text.length !== to - from) return false;
+  for (let index = 0; index < text.length; index += 1) {
+    if (bytes[from + index] !== text.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+/** The number that begins at `from`; -1 for a negative one. */
+function readNumber(bytes: Buffer, from: number): number {
+  let value = 0;
+  for (let at = from; ; at += 1) {
+    const digit = (bytes[at] ?? 0) - ZERO;
+    if (digit < 0 || digit > 9) return at === from ? -1 : value;
+    value = value * 10 + digit;
+  }
+}
+
+function putNumber(value: number, out: Buffer, at: number): number {
+  if (value < 10) {
+    out[at] = ZERO + value;
+    return at + 1;
+  }
+  return at + out.write(String(value), at, 'latin1');
+}
+
+/** Where it ends in `out`. For some dozen bytes a loop is quicker than a call of `Buffer.copy`. */
+function copy(source: Buffer, from: number, to: number, out: Buffer, at: number): number {
+  let end = at;
+  for (let index = from; index < to; index += 1) {
+    out[end] = source[index] ?? 0;
+    end += 1;
+  }
+  return end;
+}
+
+/** The text of `open` with at least `size` free bytes. */
+function room(open: Open, size: number): Buffer {
+  const wanted = open.length + size;
+  if (open.text.length < wanted) {
+    const larger = Buffer.allocUnsafe(Math.max(wanted, open.text.length * 2));
+    open.text.copy(larger, 0, 0, open.length);
+    open.text = larger;
+  }
+  return open.text;
+}
