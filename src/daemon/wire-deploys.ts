@@ -1,11 +1,13 @@
 // Connects the deploys with the engine, the loop and the settings.
 
 import { createSourceCheck } from '../build/archive.js';
+import { atLowPriority } from '../build/at-low-priority.js';
 import { buildSlug } from '../build/build.js';
 import { createDeploys, type Deploys } from '../build/deploys.js';
 import type { Branches } from '../build/source.js';
 import type { Database } from '../db/database.js';
 import type { Dynos } from '../dynos/dynos.js';
+import type { BuildCpu } from '../engine/build-cpu.js';
 import type { Engine } from '../engine/engine.js';
 import type { LogClient } from '../logs/client.js';
 import type { DiskSpace } from '../upkeep/disk-space.js';
@@ -26,6 +28,7 @@ export function wireDeploys(
   parts: {
     readonly db: Database;
     readonly engine: Engine;
+    readonly buildCpu: BuildCpu;
     readonly logs: LogClient;
     readonly dynos: Dynos;
     readonly network: string;
@@ -33,7 +36,7 @@ export function wireDeploys(
     readonly branches: Branches;
   },
 ): Deploys {
-  const { db, engine, logs, dynos, network, space, branches } = parts;
+  const { db, engine, buildCpu, logs, dynos, network, space, branches } = parts;
   const settings = {
     instance: identity.instance,
     stackBuildImage: config.stackBuildImage,
@@ -47,10 +50,10 @@ export function wireDeploys(
     requireSpace: space.requireSpace,
     archiveWorker: undefined,
   };
-  return createDeploys({
+  const deploys = createDeploys({
     db,
     log: log.child({ part: 'build' }),
-    build: (job) => buildSlug({ ...job, engine, settings }),
+    build: (job) => atLowPriority(buildCpu, job.signal, buildSlug({ ...job, engine, settings })),
     check: createSourceCheck({ maxBytes: config.maxSourceBytes, requireSpace: space.requireSpace }),
     removeContainer: engine.removeContainer,
     branches,
@@ -60,4 +63,11 @@ export function wireDeploys(
     release: { rollout: dynos.rollout, appUrl: (app) => `${appUrl(config, app.name)}/` },
     onStep,
   });
+  return {
+    ...deploys,
+    async stop() {
+      await deploys.stop();
+      await buildCpu.stop();
+    },
+  };
 }

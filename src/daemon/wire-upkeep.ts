@@ -5,6 +5,7 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Deploys } from '../build/deploys.js';
 import type { Database } from '../db/database.js';
 import type { Dynos } from '../dynos/dynos.js';
+import type { BuildCpu } from '../engine/build-cpu.js';
 import { LABEL } from '../engine/container-spec.js';
 import type { Engine } from '../engine/engine.js';
 import type { Firewall } from '../firewall/firewall.js';
@@ -26,6 +27,7 @@ const LAG_RESOLUTION_MS = 100;
 interface Parts {
   readonly db: Database;
   readonly engine: Engine;
+  readonly buildCpu: Pick<BuildCpu, 'state'>;
   readonly logs: LogClient;
   readonly dynos: Dynos;
   readonly deploys: Deploys;
@@ -74,6 +76,7 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
   const server = createServerUpkeep({
     ...deps,
     logs,
+    buildCpu: () => parts.buildCpu.state(),
     stackImage: options.config.stackRunImage,
     isRouterUp: async () => (await findHaproxy(join(paths.haproxy, CONFIG_FILE))).length > 0,
     unhealthyApps: () => unhealthyApps(parts),

@@ -11,10 +11,12 @@ import { removeBuildContainers } from '../build/interrupted.js';
 import { removeWorkDirectories } from '../build/work-directories.js';
 import type { Database } from '../db/database.js';
 import { createDynos, type Dynos } from '../dynos/dynos.js';
+import { createBuildCpu } from '../engine/build-cpu.js';
 import { cacheVolumeName } from '../engine/container-spec.js';
 import { createDockerEngine } from '../engine/docker.js';
 import type { Engine } from '../engine/engine.js';
 import { readOpenFilesLimit } from '../engine/open-files.js';
+import { STARVATION_TIMES } from '../engine/starvation.js';
 import type { Firewall } from '../firewall/firewall.js';
 import { createHeldPushes } from '../git/held-pushes.js';
 import { createPushes, type Pushes } from '../git/pushes.js';
@@ -68,10 +70,17 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, paths, identity, log, now } = options;
   const stopping = new AbortController();
   const db = openOwnDatabase(paths, { key: identity.key, now });
-  const engine = createDockerEngine({
+  const buildCpu = createBuildCpu({
+    instance: identity.instance,
+    readLayout: async () => (await engine.info()).groups,
+    times: STARVATION_TIMES,
+    log: log.child({ part: 'build' }),
+  });
+  const engine: Engine = createDockerEngine({
     socketPath: config.dockerSocket,
     instance: identity.instance,
     maxOpenFiles: await readOpenFilesLimit({ pidFile: '/var/run/docker.pid' }),
+    buildCpu,
     log: log.child({ part: 'engine' }),
   });
   const logs = createLogClient({
@@ -91,8 +100,8 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
     maxPushBytes: config.maxSourceBytes,
   };
   const held = createHeldPushes({ db, place, log: log.child({ part: 'git' }) });
-  const deploys = wireDeploys(options, { db, engine, logs, dynos, network, space, branches: held });
-  const upkeep = wireUpkeep(options, { db, engine, logs, dynos, deploys, space, disk, firewall });
+  const deploys = wireDeploys(options, { db, engine, buildCpu, logs, dynos, network, space, branches: held });
+  const upkeep = wireUpkeep(options, { db, engine, buildCpu, logs, dynos, deploys, space, disk, firewall });
   const pushes = createPushes({
     db,
     deploys,

@@ -45,6 +45,8 @@ export interface ContainerSpec {
   readonly cpuShares: number;
   /** Hard limit in cores; undefined for none. */
   readonly cpus: number | undefined;
+  /** Runs only when nobody else wants the processor, where the host can do that. */
+  readonly yields: boolean;
   readonly pidsLimit: number;
   readonly oomScoreAdj: number;
   readonly mounts: readonly Mount[];
@@ -166,6 +168,7 @@ export function buildSpec(
     // A sixteenth of a dyno: while an app wants the processor, a build waits.
     cpuShares: 64,
     cpus: 1.5,
+    yields: true,
     pidsLimit: BUILD_PIDS,
     oomScoreAdj: 500,
     mounts: request.mounts,
@@ -236,6 +239,7 @@ function hardened(request: ContainerRequest, role: ContainerRole): ContainerSpec
     memoryBytes: 512 * 1024 * 1024,
     cpuShares: 1024,
     cpus: undefined,
+    yields: false,
     pidsLimit: 256,
     oomScoreAdj: 300,
     mounts: [],

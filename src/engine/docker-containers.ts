@@ -5,6 +5,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
+import type { BuildCpu } from './build-cpu.js';
 import { LABEL } from './container-spec.js';
 import { demultiplex, FrameSplitter } from './demultiplex.js';
 import { dialStream, readJsonLines } from './docker-calls.js';
@@ -44,11 +45,12 @@ export function createContainerCalls(options: {
   docker: Docker;
   instance: string;
   maxOpenFiles: number;
+  buildCpu: BuildCpu | undefined;
   log: Logger;
 }): ContainerCalls {
-  const { docker, instance, log, maxOpenFiles } = options;
+  const { docker, instance, log } = options;
   return {
-    ...lifeCalls(docker, instance, maxOpenFiles),
+    ...lifeCalls(options),
     ...streamCalls(docker),
     runInContainer: (id, command, execOptions) => execInContainer(docker, id, { ...execOptions, command }),
     events: ({ signal }) => events(docker, instance, signal),
@@ -64,11 +66,17 @@ export function createContainerCalls(options: {
   };
 }
 
-function lifeCalls(
-  docker: Docker,
-  instance: string,
-  maxOpenFiles: number,
-): Pick<
+function lifeCalls({
+  docker,
+  instance,
+  maxOpenFiles,
+  buildCpu,
+}: {
+  docker: Docker;
+  instance: string;
+  maxOpenFiles: number;
+  buildCpu: BuildCpu | undefined;
+}): Pick<
   ContainerCalls,
   | 'createContainer'
   | 'startContainer'
@@ -81,9 +89,10 @@ function lifeCalls(
   return {
     async createContainer(spec) {
       if (spec.labels[LABEL.instance] !== instance) throw new Error('the spec is of another instance');
+      const yieldingGroup = spec.yields ? await buildCpu?.containerParent() : undefined;
       const created = await call(
         `container ${spec.name}`,
-        docker.createContainer(toDockerOptions(spec, { maxOpenFiles })),
+        docker.createContainer(toDockerOptions(spec, { maxOpenFiles, yieldingGroup })),
       );
       return created.id;
     },

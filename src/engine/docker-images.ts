@@ -1,15 +1,13 @@
-// Images on Docker: build with BuildKit, commit, pull, tags.
+// Images on Docker: commit, pull, tags; docker-build.ts builds them.
 
-import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { PaasError, quoteValue } from '../errors.js';
-import { BuildkitPrinter, decodeBuildkitTrace } from './buildkit-trace.js';
-import { BUILD_PIDS, LABEL } from './container-spec.js';
+import type { BuildCpu } from './build-cpu.js';
+import { LABEL } from './container-spec.js';
+import { buildImage } from './docker-build.js';
 import { dialJson, dialStream, readJsonLines } from './docker-calls.js';
 import { engineError, hasStatus } from './docker-errors.js';
-import type { DockerfileBuild, Engine, ImageDetails } from './engine.js';
-import { failedStep, outOfMemory } from './out-of-memory.js';
-import { watchSteps } from './step-limits.js';
+import type { Engine, ImageDetails } from './engine.js';
 
 type ImageCalls = Pick<
   Engine,
@@ -17,7 +15,15 @@ type ImageCalls = Pick<
 >;
 
 /** The part of the Engine that is about images. Tags of ours begin with `paas-<instance>/`. */
-export function createImageCalls({ docker, instance }: { docker: Docker; instance: string }): ImageCalls {
+export function createImageCalls({
+  docker,
+  instance,
+  buildCpu,
+}: {
+  docker: Docker;
+  instance: string;
+  buildCpu: BuildCpu | undefined;
+}): ImageCalls {
   const own = { [LABEL.instance]: instance };
   return {
     async commitContainer(id, options) {
@@ -32,7 +38,10 @@ export function createImageCalls({ docker, instance }: { docker: Docker; instanc
       return (await orThrow(reply, `container ${id}`)).Id;
     },
     buildImage: (context, options) =>
-      buildImage(docker, context, { ...options, labels: { ...options.labels, ...own } }),
+      buildImage({ docker, instance, buildCpu }, context, {
+        ...options,
+        labels: { ...options.labels, ...own },
+      }),
     pullImage: (reference, options) => pullImage(docker, reference, options),
     async inspectImage(reference) {
       const found = await orThrow(docker.getImage(reference).inspect(), `image ${quoteValue(reference)}`);
@@ -42,66 +51,6 @@ export function createImageCalls({ docker, instance }: { docker: Docker; instanc
     removeImage: (reference) => removeImage(docker, instance, reference),
     listImages: () => listImages(docker, instance),
   };
-}
-
-async function* buildImage(
-  docker: Docker,
-  context: Readable,
-  options: DockerfileBuild,
-): AsyncGenerator<string, string> {
-  const stream = await orThrow(
-    docker.buildImage(context, {
-      version: '2',
-      dockerfile: options.dockerfile,
-      t: options.tag,
-      labels: options.labels,
-      buildargs: options.buildArgs,
-      rm: true,
-      abortSignal: options.signal,
-    }) as Promise<Readable>,
-    'the Dockerfile build',
-    options.signal,
-  );
-  const printer = new BuildkitPrinter();
-  const steps = watchSteps({ memoryBytes: options.memoryBytes, cpus: options.cpus, pids: BUILD_PIDS });
-  let digest: string | undefined;
-  try {
-    for await (const message of readJsonLines(stream)) {
-      if (message['id'] === 'moby.buildkit.trace') {
-        const text = printer.print(decodeBuildkitTrace(String(message['aux'] ?? '')));
-        if (text !== '') yield text;
-      }
-      digest = digestOf(message) ?? digest;
-      if (typeof message['error'] === 'string')
-        throw buildFailure(message['error'], { ...steps.stop(), limitBytes: options.memoryBytes });
-    }
-  } catch (error) {
-    options.signal.throwIfAborted();
-    throw engineError(error, 'the Dockerfile build');
-  } finally {
-    steps.stop();
-    // dockerode ends its BuildKit session on this event, which an aborted stream does not send.
-    if (!stream.readableEnded) stream.emit('end');
-    stream.destroy();
-  }
-  if (digest === undefined)
-    throw new PaasError('build_failed', 'The Dockerfile build ended without an image.');
-  return digest;
-}
-
-function digestOf(message: Record<string, unknown>): string | undefined {
-  const aux = message['aux'];
-  if (message['id'] !== 'moby.image.id' || typeof aux !== 'object' || aux === null) return undefined;
-  return 'ID' in aux ? String(aux.ID) : undefined;
-}
-
-/** BuildKit's text names the failed step and quotes the Dockerfile, which are the user's own. */
-function buildFailure(text: string, memory: { ranOutOfMemory: boolean; limitBytes: number }): PaasError {
-  const failed = failedStep(text);
-  if (failed?.wasKilled || (failed !== undefined && memory.ranOutOfMemory))
-    return outOfMemory({ step: failed.step, limitBytes: memory.limitBytes });
-  if (/no space left on device/i.test(text)) return engineError(new Error(text), 'the Dockerfile build');
-  return new PaasError('build_failed', text.slice(0, 2000));
 }
 
 async function* pullImage(

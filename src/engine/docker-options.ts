@@ -3,10 +3,13 @@
 import type Docker from 'dockerode';
 import type { ContainerSpec, Mount } from './container-spec.js';
 
-/** The body of `POST /containers/create` for a spec. `maxOpenFiles` is what the engine can give (open-files.ts). */
+/**
+ * The body of `POST /containers/create` for a spec. `maxOpenFiles` is what the engine can give (open-files.ts);
+ * `yieldingGroup` is where containers go that yield to others (build-cpu.ts), undefined when there is no such place.
+ */
 export function toDockerOptions(
   spec: ContainerSpec,
-  { maxOpenFiles }: { maxOpenFiles: number },
+  { maxOpenFiles, yieldingGroup }: { maxOpenFiles: number; yieldingGroup?: string | undefined },
 ): Docker.ContainerCreateOptions {
   return {
     name: spec.name,
@@ -27,7 +30,10 @@ export function toDockerOptions(
     StopTimeout: spec.stopGraceSeconds,
     // An image's own health check would run beside ours, with the app's memory.
     Healthcheck: { Test: ['NONE'] },
-    HostConfig: hostConfig(spec, maxOpenFiles),
+    HostConfig: {
+      ...hostConfig(spec, maxOpenFiles),
+      ...(spec.yields && yieldingGroup !== undefined && { CgroupParent: yieldingGroup }),
+    },
     ...networking(spec.network),
   };
 }

@@ -18,6 +18,10 @@ export function createStorageCalls({ docker, instance }: { docker: Docker; insta
         dataRoot: info.DockerRootDir,
         isLiveRestore: info.LiveRestoreEnabled,
         systemTimeMs: Date.parse(info.SystemTime),
+        groups: {
+          version: info.CgroupVersion === '2' ? 2 : 1,
+          driver: info.CgroupDriver === 'systemd' ? 'systemd' : 'cgroupfs',
+        },
       };
     },
     async layerPath(id) {
@@ -58,6 +62,8 @@ interface Info {
   readonly ServerVersion: string;
   readonly DockerRootDir: string;
   readonly LiveRestoreEnabled: boolean;
+  readonly CgroupVersion?: string;
+  readonly CgroupDriver?: string;
   readonly SystemTime: string;
 }
 

@@ -4,6 +4,7 @@
 
 import Docker from 'dockerode';
 import type { Logger } from '../log.js';
+import type { BuildCpu } from './build-cpu.js';
 import { createContainerCalls } from './docker-containers.js';
 import { engineError } from './docker-errors.js';
 import { createImageCalls } from './docker-images.js';
@@ -18,15 +19,17 @@ export function createDockerEngine(options: {
   instance: string;
   /** See open-files.ts. */
   maxOpenFiles: number;
+  /** Builds get no more than a small weight without it. */
+  buildCpu?: BuildCpu | undefined;
   log: Logger;
 }): Engine {
-  const { instance, maxOpenFiles, log } = options;
+  const { instance, maxOpenFiles, buildCpu, log } = options;
   // `host: ''` keeps dockerode from taking DOCKER_HOST of the environment.
   const docker = new Docker({ socketPath: options.socketPath, host: '', protocol: 'http' });
   return {
     ping: (pingOptions) => ping(docker, pingOptions?.signal),
-    ...createContainerCalls({ docker, instance, maxOpenFiles, log }),
-    ...createImageCalls({ docker, instance }),
+    ...createContainerCalls({ docker, instance, maxOpenFiles, buildCpu, log }),
+    ...createImageCalls({ docker, instance, buildCpu }),
     ...createNetworkCalls({ docker, instance }),
     ...createStorageCalls({ docker, instance }),
   };

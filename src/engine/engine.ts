@@ -169,6 +169,8 @@ export interface EngineInfo {
   readonly isLiveRestore: boolean;
   /** The engine's clock, epoch ms. */
   readonly systemTimeMs: number;
+  /** How it makes control groups. */
+  readonly groups: { readonly version: 1 | 2; readonly driver: 'cgroupfs' | 'systemd' };
 }
 
 /** A volume or network that carries our instance label. */

@@ -20,6 +20,11 @@ export function failedStep(text: string): { step: string; wasKilled: boolean } |
   return match === null ? undefined : { step: shorten(match[1] ?? ''), wasKilled: match[2] === '137' };
 }
 
+/** Whether a command that was killed is the step that failed; one that is not known (empty) may be any. */
+export function isSameStep(command: string, step: string | undefined): boolean {
+  return command === '' || shorten(command) === step;
+}
+
 function shorten(command: string): string {
   const line = command
     .replace(/^\/bin\/sh -c /, 'RUN ')

@@ -1,9 +1,10 @@
 // Limits for the steps of Dockerfile builds. BuildKit in the engine takes none through the API: it runs each step in a
-// control group below `buildkit`, without limits. They are written there as soon as the group appears.
+// control group of its own without limits. They are written there as soon as the group appears.
 // docs/decisions/0081-limits-of-dockerfile-steps.md
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type BuildStep, findSteps } from './build-steps.js';
+import { readLines, readText, tryWrite } from './control-groups.js';
 
 export interface StepLimits {
   readonly memoryBytes: number;
@@ -11,27 +12,40 @@ export interface StepLimits {
   readonly pids: number;
 }
 
-/** Follows the steps until `stop`, which tells whether one of them had a process killed for memory. */
+/** Follows the steps until `stop`. */
 export interface StepWatch {
-  stop(): { readonly ranOutOfMemory: boolean };
+  /** The commands (program and arguments in one line) of which a process was killed for memory. */
+  stop(): { readonly outOfMemory: readonly string[] };
 }
 
 const LOOK_MS = 50;
-// Where engines put the groups of their containers, and so of BuildKit: with their own driver, with systemd's.
-const PARENTS = ['docker', 'system.slice'];
 const CPU_SHARES = '64';
 const CPU_WEIGHT = '3';
 const OOM_SCORE_ADJ = '500';
 
-/** Begins to follow. `root` is where control groups are mounted. Without the right to write there nothing is limited. */
-export function watchSteps(limits: StepLimits, { root = '/sys/fs/cgroup' } = {}): StepWatch {
-  const bounded = new Set<string>();
-  let ranOutOfMemory = false;
+/**
+ * Begins to follow. `ownerOf` tells whose a step is: undefined when that is not known, and then it is limited too.
+ * `takeCpu` is given each step of ours every time that it is looked at, and says whether it has put the step where it
+ * yields to apps; otherwise its weight is made small. Without the right to write nothing is limited.
+ */
+export function watchSteps(
+  limits: StepLimits,
+  options: {
+    root: string;
+    ownerOf: (id: string) => { readonly isOurs: boolean; readonly command: string } | undefined;
+    takeCpu?: ((step: BuildStep) => boolean) | undefined;
+  },
+): StepWatch {
+  const { root, ownerOf, takeCpu } = options;
+  const known = new Map<string, Known>();
   const look = () => {
-    for (const { version, folder, step } of findSteps(root)) {
-      const path = join(folder, step);
-      if (!bounded.has(path) && bound(root, { version, path, limits })) bounded.add(path);
-      ranOutOfMemory ||= countKills(path, version) > 0;
+    for (const step of findSteps(root)) {
+      const found = known.get(step.id) ?? identify(ownerOf(step.id));
+      known.set(step.id, found);
+      if (!found.isOurs) continue;
+      const hasCpuPlace = takeCpu?.(step) ?? false;
+      found.isBounded ||= bound(root, step, { limits, hasCpuPlace });
+      found.wasKilled ||= countKills(root, step) > 0;
     }
   };
   const timer = setInterval(look, LOOK_MS);
@@ -39,9 +53,21 @@ export function watchSteps(limits: StepLimits, { root = '/sys/fs/cgroup' } = {})
   return {
     stop() {
       clearInterval(timer);
-      return { ranOutOfMemory };
+      const killed = [...known.values()].filter(({ wasKilled }) => wasKilled);
+      return { outOfMemory: killed.map(({ command }) => command) };
     },
   };
+}
+
+interface Known {
+  readonly isOurs: boolean;
+  readonly command: string;
+  isBounded: boolean;
+  wasKilled: boolean;
+}
+
+function identify(owner: { isOurs: boolean; command: string } | undefined): Known {
+  return { isOurs: true, command: '', ...owner, isBounded: false, wasKilled: false };
 }
 
 /** The files of a step's group and what is written to them, in this order; `controller` only with version 1. Pure. */
@@ -69,61 +95,39 @@ export function limitFiles(
   ];
 }
 
-function findSteps(root: string): { version: 1 | 2; folder: string; step: string }[] {
-  return PARENTS.flatMap((parent) =>
-    ([1, 2] as const).flatMap((version) => {
-      const folder = join(root, version === 1 ? 'memory' : '', parent, 'buildkit');
-      return subfolders(folder).map((step) => ({ version, folder, step }));
-    }),
-  );
-}
-
 /** Whether the memory limit holds now; the group may be gone again, or not be ready. */
-function bound(root: string, group: { version: 1 | 2; path: string; limits: StepLimits }): boolean {
-  const { version, path, limits } = group;
-  if (version === 2) write(join(path, '../cgroup.subtree_control'), '+memory +cpu +pids');
-  for (const pid of readText(join(path, 'cgroup.procs')).split('\n').filter(Boolean)) {
-    write(`/proc/${pid}/oom_score_adj`, OOM_SCORE_ADJ);
+function bound(
+  root: string,
+  { version, path }: BuildStep,
+  { limits, hasCpuPlace }: { limits: StepLimits; hasCpuPlace: boolean },
+): boolean {
+  const folder = groupFolder(root, version, path);
+  const isShared = path.includes('/buildkit/');
+  if (version === 2 && isShared) tryWrite(join(folder, '../cgroup.subtree_control'), '+memory +cpu +pids');
+  for (const pid of readLines(join(folder, 'cgroup.procs'))) {
+    tryWrite(`/proc/${pid}/oom_score_adj`, OOM_SCORE_ADJ);
   }
   // All steps together weigh as little as one build container; without this their group weighs as much as an app.
-  if (version === 2) write(join(path, '../cpu.weight'), CPU_WEIGHT);
-  else write(join(root, 'cpu', path.slice(join(root, 'memory').length), '../cpu.shares'), CPU_SHARES);
-  const inGroup = path.slice(join(root, version === 1 ? 'memory' : '').length);
+  if (isShared && !hasCpuPlace) {
+    const [group, file, weight] =
+      version === 1
+        ? [join(root, 'cpu', path), 'cpu.shares', CPU_SHARES]
+        : [folder, 'cpu.weight', CPU_WEIGHT];
+    tryWrite(join(group, '..', file), weight);
+  }
   const written = limitFiles(version, limits).map(({ controller, file, value }) =>
-    write(join(root, controller, inGroup, file), value),
+    tryWrite(join(root, controller, path, file), value),
   );
   return written[0] === true;
 }
 
 /** How often the kernel killed a process of the group because it was at its limit. */
-function countKills(path: string, version: 1 | 2): number {
-  const text = readText(join(path, version === 1 ? 'memory.oom_control' : 'memory.events'));
+function countKills(root: string, { version, path }: BuildStep): number {
+  const file = version === 1 ? 'memory.oom_control' : 'memory.events';
+  const text = readText(join(groupFolder(root, version, path), file));
   return Number(/^oom_kill (\d+)/m.exec(text)?.[1] ?? 0);
 }
 
-function subfolders(path: string): string[] {
-  try {
-    return readdirSync(path, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
-  } catch {
-    return [];
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-function write(path: string, value: string): boolean {
-  try {
-    writeFileSync(path, value, { flag: 'r+' });
-    return true;
-  } catch {
-    return false;
-  }
+function groupFolder(root: string, version: 1 | 2, path: string): string {
+  return join(root, version === 1 ? 'memory' : '', path);
 }

@@ -1,5 +1,6 @@
 // What is well with the server and what is not, from facts that were gathered (server-facts.ts). Pure.
 
+import type { BuildCpuState } from '../engine/build-cpu.js';
 import type { DiskForecast } from './disk-forecast.js';
 import { type FileSystem, formatBytes } from './disk-space.js';
 
@@ -36,6 +37,7 @@ export interface ServerFacts {
   readonly consumers: Fact<readonly Consumer[]>;
   readonly leftovers: Fact<number>;
   readonly openFiles: Fact<{ readonly used: number; readonly limit: number }>;
+  readonly buildCpu: Fact<BuildCpuState>;
   readonly apps: Fact<{ readonly count: number; readonly unhealthy: readonly string[] }>;
   /** Containers whose writable layer could not be measured. */
   readonly unreadableLayers: number;
@@ -65,6 +67,7 @@ export function examine(facts: ServerFacts): Finding[] {
     ...known('biggest', facts.consumers, consumerFindings),
     ...known('leftovers', facts.leftovers, leftoverFindings),
     ...known('open files', facts.openFiles, openFilesFindings),
+    ...known('builds', facts.buildCpu, buildFindings),
     ...known('apps', facts.apps, appFindings),
     ...layerFindings(facts.unreadableLayers),
   ];
@@ -183,6 +186,12 @@ function openFilesFindings({ used, limit }: { used: number; limit: number }): Fi
   return [
     limit < FEW_FILES || used > limit * 0.8 ? warn('open files', detail, hint) : ok('open files', detail),
   ];
+}
+
+function buildFindings(cpu: BuildCpuState): Finding[] {
+  if (cpu.kind === 'idle') return [ok('builds', 'run when no app wants the processor')];
+  const detail = `only weigh less than apps, whose answers they delay by some ms: ${cpu.reason}`;
+  return [warn('builds', detail, 'Run a kernel from Linux 5.15 on, and the daemon as root')];
 }
 
 function appFindings({ count, unhealthy }: { count: number; unhealthy: readonly string[] }): Finding[] {

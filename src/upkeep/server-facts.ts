@@ -3,6 +3,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { listBackups } from '../db/backups.js';
 import type { Database } from '../db/database.js';
+import type { BuildCpuState } from '../engine/build-cpu.js';
 import { LABEL } from '../engine/container-spec.js';
 import type { Engine } from '../engine/engine.js';
 import { PaasError } from '../errors.js';
@@ -26,6 +27,7 @@ export interface FactSources {
   readonly layers: Pick<LayerWatch, 'unreadable'>;
   readonly isBuilding: (buildId: string) => boolean;
   readonly isRouterUp: () => Promise<boolean>;
+  readonly buildCpu: () => Promise<BuildCpuState>;
   /** Names of apps with a dyno that should run and does not. */
   readonly unhealthyApps: () => readonly string[];
   readonly stackImage: string;
@@ -63,6 +65,7 @@ export async function gatherFacts(sources: FactSources): Promise<ServerFacts> {
     consumers: await fact(() => listConsumers(sources)),
     leftovers: await fact(() => countLeftovers(sources)),
     openFiles: await fact(readOpenFiles),
+    buildCpu: await fact(sources.buildCpu),
     apps: await fact(async () => ({ count: listApps(db).length, unhealthy: sources.unhealthyApps() })),
     unreadableLayers: sources.layers.unreadable,
   };

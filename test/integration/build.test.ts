@@ -470,6 +470,19 @@ CMD ["cat", "/src/a.txt"]
   });
 });
 
+describe('a Dockerfile step that needs more memory than it may have', () => {
+  it.each([
+    ['is killed itself', 'awk "BEGIN { x = 1; while (1) x = x x }"'],
+    ['has a child that is killed', 'awk "BEGIN { x = 1; while (1) x = x x }"; echo went on; exit 3'],
+  ])('%s', async (_which, command) => {
+    const { output, outcome } = await deploy(newApp(), {
+      Dockerfile: `FROM ${stackRunImage}\nENV ROUND=${randomBytes(4).toString('hex')}\nRUN sleep 0.3; ${command}\n`,
+    });
+    expect(output).toMatch(/ ! {5}Out of memory at step RUN sleep 0\.3; awk .*, limit 256 MB\.\n/);
+    expect(outcome.kind).toBe('failed');
+  });
+});
+
 describe('an image', () => {
   it('is released as it is', async () => {
     const reference = `127.0.0.1:1/${instance}:1`;

@@ -22,6 +22,7 @@ const well: ServerFacts = {
   consumers: [{ what: 'images of a', bytes: 2 * GB }],
   leftovers: 0,
   openFiles: { used: 50, limit: 65_536 },
+  buildCpu: { kind: 'idle', group: '/builds' },
   apps: { count: 3, unhealthy: [] },
   unreadableLayers: 0,
 };
@@ -32,7 +33,7 @@ describe('examine', () => {
     expect(findings.filter(({ status }) => status !== 'ok')).toEqual([]);
     expect(findings.map(({ check }) => check)).toEqual([
       ...['engine', 'live restore', 'clock', 'router', 'log collector', 'database', 'backup'],
-      ...['disk of data and engine', 'biggest', 'leftovers', 'open files', 'apps'],
+      ...['disk of data and engine', 'biggest', 'leftovers', 'open files', 'builds', 'apps'],
     ]);
   });
 
@@ -51,6 +52,13 @@ describe('examine', () => {
       'clock',
       'warn',
       /90 s off/,
+    ],
+    [
+      'a kernel without idle groups',
+      { buildCpu: { kind: 'weight', reason: 'the kernel has none' } },
+      'builds',
+      'warn',
+      /only weigh less.*the kernel has none/,
     ],
     ['no router', { isRouterUp: false }, 'router', 'fail', /does not run/],
     ['no collector', { collector: { error: 'no answer' } }, 'log collector', 'fail', /no answer/],
