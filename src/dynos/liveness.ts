@@ -38,7 +38,8 @@ export interface LivenessDeps {
 }
 
 const TICK_MS = 1000;
-const STATE_INTERVAL_MS = 5000;
+// Together with the tick a stopped dyno is known after 3 s at most, and replaced within 5 s.
+const STATE_INTERVAL_MS = 2000;
 const STATE_CONFIRM_MS = 1000;
 const MAX_AT_ONCE = 20;
 
@@ -75,7 +76,9 @@ export async function watchLiveness(deps: LivenessDeps, signal: AbortSignal): Pr
       follow(deps, watches, generations);
       const now = dueNow();
       for (const watch of watches.values()) {
-        if (watch.isBusy || !isDue(watch, now)) continue;
+        // Not held up by a check under way: one that asks a stopped dyno waits for its timeout.
+        lookAtState(deps, watch, now);
+        if (watch.isBusy || watch.frozenLooks > 0 || !isDue(watch, now)) continue;
         watch.isBusy = true;
         turns
           .run(() => look(deps, watch, signal))
@@ -145,7 +148,8 @@ function dueNow(): number {
 }
 
 function isDue(watch: Watch, now: number): boolean {
-  return watch.nextStateAt <= now || watch.checks.some((check) => check.nextAt <= now);
+  const needsTarget = watch.target === undefined && watch.nextStateAt <= now;
+  return needsTarget || watch.checks.some((check) => check.nextAt <= now);
 }
 
 async function look(deps: LivenessDeps, watch: Watch, signal: AbortSignal): Promise<void> {
@@ -155,7 +159,7 @@ async function look(deps: LivenessDeps, watch: Watch, signal: AbortSignal): Prom
   );
   const { target } = watch;
   const now = dueNow();
-  if (target === undefined || looksFrozen(deps, watch, { target, now })) {
+  if (target === undefined) {
     watch.nextStateAt = Math.max(watch.nextStateAt, now + STATE_CONFIRM_MS);
     return;
   }
@@ -163,17 +167,12 @@ async function look(deps: LivenessDeps, watch: Watch, signal: AbortSignal): Prom
   await Promise.all(due.map((entry) => askOnce(deps, watch, { target, entry, signal })));
 }
 
-function looksFrozen(
-  deps: LivenessDeps,
-  watch: Watch,
-  { target, now }: { target: CheckTarget; now: number },
-): boolean {
-  if (watch.nextStateAt > now) return watch.frozenLooks > 0;
-  const frozen = isFrozen(target.pid);
+function lookAtState(deps: LivenessDeps, watch: Watch, now: number): void {
+  if (watch.target === undefined || watch.nextStateAt > now) return;
+  const frozen = isFrozen(watch.target.pid);
   watch.frozenLooks = frozen ? watch.frozenLooks + 1 : 0;
   watch.nextStateAt = now + (frozen ? STATE_CONFIRM_MS : STATE_INTERVAL_MS);
   if (watch.frozenLooks >= 2) condemn(deps, watch.dyno, STOPPED);
-  return frozen;
 }
 
 async function askOnce(

@@ -348,7 +348,8 @@ export class LogCollector {
     for (const { containerId, state, collected } of listed.values()) {
       const known = this.#known.get(containerId);
       const container = known ?? collected;
-      if (container === undefined || known?.hasEnded || state === 'created') continue;
+      if (container === undefined || known?.hasEnded) continue;
+      if (state === 'created' && known === undefined) continue;
       await this.#tryAttach(container);
     }
   }

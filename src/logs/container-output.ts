@@ -91,12 +91,14 @@ export class ContainerOutput {
     const attachment = await this.#engine.attach(containerId, { tty, stdin: false });
     this.#close = () => attachment.close();
     const ends: Promise<void>[] = [];
+    // An engine that was killed in the middle of a start goes on calling its container created (seen with 20.10).
+    const isUnborn = state === 'created' && !this.#hasHistory;
     for (const stream of this.#streams) {
-      stream.isJoined = state === 'created';
+      stream.isJoined = isUnborn;
       const source = attachment[stream.name];
       if (source !== undefined) ends.push(this.#listen(source, stream));
     }
-    if (state !== 'created') this.#catchUp();
+    if (state !== 'created' || this.#streams.some(({ count }) => count > 0)) this.#catchUp();
     // What had no place yet when the connection broke is left to the next try, which finds it in the file.
     return {
       ended: Promise.all(ends)

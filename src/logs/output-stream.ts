@@ -47,6 +47,11 @@ export class OutputStream {
     return this.#lastUs;
   }
 
+  /** Lines that were taken for good. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** Whether lines wait, be they empty ones. */
   get isHolding(): boolean {
     return this.#held.length > 0;

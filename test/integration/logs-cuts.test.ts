@@ -5,8 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type EngineProxy, openEngineProxy } from '../support/engine-proxy.js';
 import { type LogsFixture, openLogsFixture, until } from '../support/log-collector.js';
-import { type EngineProxy, openEngineProxy } from '../support/nemesis/engine-proxy.js';
 import { createRandom } from '../support/nemesis/random.js';
 
 const CUTS = 8;
@@ -17,7 +17,7 @@ let proxy: EngineProxy;
 beforeAll(async () => {
   fixture = await openLogsFixture();
   const socketPath = join(fixture.dataDir, 'engine.sock');
-  proxy = await openEngineProxy({ socketPath, target: '/var/run/docker.sock' });
+  proxy = await openEngineProxy({ socketPath, engine: '/var/run/docker.sock' });
   await fixture.startCollector({ dockerSocket: socketPath });
 });
 afterAll(async () => {
@@ -50,16 +50,16 @@ test('the engine is cut off many times while containers print', async () => {
   ];
   for (let cut = 0; cut < CUTS; cut += 1) {
     await sleep(random.int(20, 800));
-    proxy.cut(true);
+    const refusal = proxy.cutOff();
     await sleep(random.int(200, 1000));
     // Every other time the connection breaks once more in the middle of reading the engine's file.
     const isHit = cut % 2 === 1;
     const before = await count(printers[0]?.appId ?? '');
-    if (isHit) proxy.loseAnswer(/\/logs\b/);
-    proxy.cut(false);
+    if (isHit) proxy.lie(/\/logs\b/, { kind: 'lose-answer' }, 1);
+    refusal.stop();
     if (isHit) await until('lines go on', async () => (await count(printers[0]?.appId ?? '')) > before);
   }
-  proxy.loseAnswer(undefined);
+  proxy.tellTruth();
   for (const { appId, container, name } of printers) {
     await container.kill({ signal: 'SIGTERM' });
     const lines = await until(
@@ -85,4 +85,24 @@ test('the engine is cut off many times while containers print', async () => {
     // Two streams have no order between them.
     if (!name.includes('both')) expect(texts.slice(0, -1)).toEqual(expected);
   }
+});
+
+test('an engine that was killed in the middle of a start calls a container created that has printed', async () => {
+  const { appId, container } = await startPrinter(50_000, { isOnBoth: false });
+  const kept = async () => (await fixture.client.read({ appId, lines: 1_000_000 })).map(({ text }) => text);
+  await until('the first lines', async () => (await kept()).length > 0);
+  const refusal = proxy.cutOff();
+  await sleep(500);
+  const misremembers = proxy.lie(new RegExp(`/containers/${container.id}/json`), {
+    kind: 'rewrite',
+    change: (text) => text.replace('"Status":"running"', '"Status":"created"'),
+  });
+  refusal.stop();
+  const before = (await kept()).length;
+  await until('lines go on', async () => (await kept()).length > before + 5);
+  expect(misremembers.told).toBeGreaterThan(0);
+  const lines = await kept();
+  expect(lines).toEqual(lines.map((_, index) => `seq ${index + 1}`));
+  proxy.tellTruth();
+  await container.kill({ signal: 'SIGTERM' });
 });

@@ -15,7 +15,9 @@ export type Lie =
   /** The answer's text is changed. */
   | { readonly kind: 'rewrite'; readonly change: (text: string) => string }
   /** A stream that stays open and says nothing. */
-  | { readonly kind: 'silence' };
+  | { readonly kind: 'silence' }
+  /** Nobody listens: the connection breaks, and the engine hears nothing. */
+  | { readonly kind: 'refuse' };
 
 export interface EngineProxy extends AsyncDisposable {
   readonly socketPath: string;
@@ -23,6 +25,10 @@ export interface EngineProxy extends AsyncDisposable {
   lie(call: RegExp, lie: Lie, times?: number): LieInForce;
   /** Breaks all open connections whose call matches; returns how many. */
   cut(call: RegExp): number;
+  /** Breaks all that is open, and refuses everything until it is stopped. */
+  cutOff(): LieInForce;
+  /** No lie is in force any more. */
+  tellTruth(): void;
 }
 
 export interface LieInForce {
@@ -56,11 +62,18 @@ export async function openEngineProxy(paths: { socketPath: string; engine: strin
     open.set(asked.socket, call);
     const lie = lieFor(call);
     const ms = lie?.kind === 'delay' ? lie.ms : 0;
-    setTimeout(() => pass({ engine, asked, answer, lie }), ms);
+    if (lie?.kind === 'refuse') asked.socket.destroy();
+    else setTimeout(() => pass({ engine, asked, answer, lie }), ms);
   });
   server.on('upgrade', (asked: IncomingMessage, socket: Socket, head: Buffer) => {
-    open.set(socket, `${asked.method} ${asked.url}`);
+    const call = `${asked.method} ${asked.url}`;
+    open.set(socket, call);
     socket.once('close', () => open.delete(socket));
+    const lie = lieFor(call);
+    if (lie?.kind === 'refuse') {
+      socket.destroy();
+      return;
+    }
     const upstream = connect(engine);
     for (const side of [socket, upstream]) side.on('error', () => undefined);
     const headers = asked.rawHeaders
@@ -68,14 +81,16 @@ export async function openEngineProxy(paths: { socketPath: string; engine: strin
       .join('');
     upstream.write(`${asked.method} ${asked.url} HTTP/1.1\r\n${headers}\r\n`);
     upstream.write(head);
-    socket.pipe(upstream).pipe(socket);
+    if (lie?.kind === 'lose-answer') upstream.once('data', () => socket.destroy());
+    else upstream.pipe(socket);
+    socket.pipe(upstream);
     upstream.once('close', () => socket.destroy());
     socket.once('close', () => upstream.destroy());
   });
   rmSync(socketPath, { force: true });
   server.listen(socketPath);
   await once(server, 'listening');
-  return {
+  const proxy: EngineProxy = {
     socketPath,
     lie(call, lie, times = Number.POSITIVE_INFINITY) {
       const rule: Rule = { call, lie, left: times, told: 0 };
@@ -84,7 +99,9 @@ export async function openEngineProxy(paths: { socketPath: string; engine: strin
         get told() {
           return rule.told;
         },
-        stop: () => void rules.splice(rules.indexOf(rule), 1),
+        stop() {
+          rule.left = 0;
+        },
       };
     },
     cut(call) {
@@ -92,19 +109,28 @@ export async function openEngineProxy(paths: { socketPath: string; engine: strin
       for (const [socket] of matching) socket.destroy();
       return matching.length;
     },
+    cutOff() {
+      const refusal = proxy.lie(/^/, { kind: 'refuse' });
+      proxy.cut(/^/);
+      return refusal;
+    },
+    tellTruth() {
+      for (const rule of rules) rule.left = 0;
+    },
     async [Symbol.asyncDispose]() {
       server.close();
       for (const socket of open.keys()) socket.destroy();
       server.closeAllConnections();
     },
   };
+  return proxy;
 }
 
 function pass(parts: {
   engine: string;
   asked: IncomingMessage;
   answer: ServerResponse;
-  lie: Lie | undefined;
+  lie: Exclude<Lie, { kind: 'refuse' }> | undefined;
 }): void {
   const { engine, asked, answer, lie } = parts;
   if (lie?.kind === 'answer' && !lie.isDone) {
@@ -124,7 +150,11 @@ function pass(parts: {
   asked.pipe(upstream);
 }
 
-function tell(told: IncomingMessage, answer: ServerResponse, lie: Lie | undefined): void {
+function tell(
+  told: IncomingMessage,
+  answer: ServerResponse,
+  lie: Exclude<Lie, { kind: 'refuse' }> | undefined,
+): void {
   told.on('error', () => answer.destroy());
   if (lie === undefined || lie.kind === 'delay') {
     answer.writeHead(told.statusCode ?? 500, told.headers);

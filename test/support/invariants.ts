@@ -1,5 +1,6 @@
-// What must always hold, whatever went wrong before (I1 to I5, I7; I6 is log-accounting.ts). Checked against the real
-// parts beside the daemon: its database opened for reading, the engine's lists, HAProxy's runtime state.
+// What must always hold, whatever went wrong before (I1 to I5, I7; I6 is log-accounting.ts). The one authority for the faults
+// and the nemesis. Checked against the real parts beside the daemon: its database opened for reading, the engine's lists,
+// HAProxy's runtime state.
 
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -8,18 +9,19 @@ import { showProcesses, withWorker } from '../../src/router/runtime-api.js';
 import { MASTER_SOCKET } from '../../src/router/settings.js';
 import { readTables } from '../../src/router/worker-tables.js';
 import { eventually } from './house.js';
+import { strayFiles, strayPrograms } from './leftovers.js';
 import type { Paas } from './paas.js';
 
 /** What the invariants compare with: kept by the test over its whole run. */
 export interface History {
   /** Each release as it was first seen, by its id. */
   readonly releases: Map<string, string>;
-  /** Releases that an answer of 2xx has told, as `app id v3`. */
-  readonly answered: Set<string>;
+  /** Config vars that an answer of 2xx has told, by app: nobody takes them away again. */
+  readonly answered: Map<string, Map<string, string>>;
 }
 
 export function newHistory(): History {
-  return { releases: new Map(), answered: new Set() };
+  return { releases: new Map(), answered: new Map() };
 }
 
 interface WishedApp {
@@ -44,8 +46,12 @@ export async function findBreaches(paas: Paas, history: History = newHistory()):
     const containers = await listContainers(paas);
     return [
       ...checkReleases(db, history),
+      ...checkAutomaticRollbacks(db),
+      ...(await checkAnswers(paas, history)),
+      ...checkWork(db),
       ...checkFormations(db, containers),
       ...(await checkOwners(paas, db, containers)),
+      ...[...strayFiles(paas.dataDir), ...strayPrograms(paas.dataDir)].map((what) => `I4: ${what} is left`),
       ...(await checkRoutes(paas, db, containers)),
       ...checkDatabase(db),
     ];
@@ -73,7 +79,7 @@ export async function atRest(
   });
 }
 
-/** I1: versions are 1..N for each app, and a release never changes. I2: what was answered is there. */
+/** I1: versions are 1..N for each app, and a release never changes. */
 function checkReleases(db: Database.Database, history: History): string[] {
   const breaches: string[] = [];
   const rows = db
@@ -83,7 +89,6 @@ function checkReleases(db: Database.Database, history: History): string[] {
     )
     .all();
   const next = new Map<string, number>();
-  const present = new Set<string>();
   for (const { id, app_id, version, content } of rows) {
     const expected = next.get(app_id) ?? 1;
     if (version !== expected) breaches.push(`I1: ${app_id} has v${version} where v${expected} was due`);
@@ -91,13 +96,60 @@ function checkReleases(db: Database.Database, history: History): string[] {
     const before = history.releases.get(id);
     if (before !== undefined && before !== content) breaches.push(`I1: ${app_id} v${version} has changed`);
     history.releases.set(id, content);
-    present.add(`${app_id} v${version}`);
-  }
-  for (const answered of history.answered) {
-    const isAppThere = next.has(answered.split(' ')[0] ?? '');
-    if (isAppThere && !present.has(answered)) breaches.push(`I2: ${answered} was answered and is not there`);
   }
   return breaches;
+}
+
+/** I1: the platform goes back from a release once, to one that is as its text says, and never from a rollback. */
+function checkAutomaticRollbacks(db: Database.Database): string[] {
+  const rows = db
+    .prepare<[], { app_id: string; version: number; undoes: number; undone: string | null; same: number }>(
+      `select made.app_id, made.version, made.undoes,
+         (select description from releases r where r.app_id = made.app_id and r.version = made.undoes) as undone,
+         (select count(*) from releases r join releases t on t.app_id = r.app_id
+          where r.app_id = made.app_id and r.version = made.version and t.version < made.undoes and t.image = r.image
+            and t.process_types = r.process_types
+            and r.description like 'Automatic rollback to v' || t.version || ':%') as same
+       from release_watches made join apps on apps.id = made.app_id
+       where destroyed_at is null and made.undoes is not null`,
+    )
+    .all();
+  const seen = new Set<string>();
+  return rows.flatMap(({ app_id, version, undoes, undone, same }) => {
+    const what = `I1: v${version} of ${app_id} undoes v${undoes}`;
+    const isAgain = seen.has(`${app_id} ${undoes}`);
+    seen.add(`${app_id} ${undoes}`);
+    return [
+      ...(isAgain ? [`${what} again`] : []),
+      ...(undone === null || /ollback to v/.test(undone) ? [`${what}, which is ${undone}`] : []),
+      ...(same === 1 ? [] : [`${what} and is not the release that it goes back to`]),
+    ];
+  });
+}
+
+/** I2: what was answered is there. */
+async function checkAnswers(paas: Paas, history: History): Promise<string[]> {
+  const breaches: string[] = [];
+  for (const [app, answered] of history.answered) {
+    const { status, body } = await paas.owner.api('GET', `/apps/${app}/config-vars`);
+    const found = status === 200 ? (body as Record<string, string>) : {};
+    const lost = [...answered].filter(([name, value]) => found[name] !== value).map(([name]) => name);
+    if (lost.length > 0) breaches.push(`I2: ${app} lost ${lost} of ${answered.size} answered config vars`);
+  }
+  return breaches;
+}
+
+/** I3: nothing is half done. */
+function checkWork(db: Database.Database): string[] {
+  const rows = db
+    .prepare<[], { what: string }>(
+      `select 'build ' || builds.id || ' of ' || name || ' is ' || status as what
+         from builds join apps on apps.id = app_id where destroyed_at is null and status in ('queued', 'pending')
+       union all select 'v' || version || ' of ' || name || ' is pending'
+         from releases join apps on apps.id = app_id where destroyed_at is null and status = 'pending'`,
+    )
+    .all();
+  return rows.map(({ what }) => `I3: ${what}`);
 }
 
 /** I3: what runs is what is wished, of the current release. */
@@ -131,8 +183,9 @@ async function checkOwners(
   const breaches = containers.flatMap(({ id, labels, state }) => {
     const appId = labels[LABEL.app];
     if (appId !== undefined && !known.has(appId)) return [`I4: container ${id} of no app`];
-    if (labels[LABEL.role] === 'dyno' || state === 'running') return [];
-    return [`I4: a ${labels[LABEL.role]} container of ${appId} is left (${state})`];
+    const role = labels[LABEL.role];
+    if (role === 'dyno' || (role === 'one-off' && state === 'running')) return [];
+    return [`I4: a ${role} container of ${appId} is left (${state})`];
   });
   const filter = ['--filter', `label=${LABEL.instance}=${paas.instance}`];
   const networks = await list(paas, ['network', 'ls', ...filter, '--format', '{{.Name}}']);

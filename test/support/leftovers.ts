@@ -29,7 +29,8 @@ async function strayNetworks(paas: Pick<Paas, 'instance' | 'docker'>): Promise<s
   return names.filter((name) => name !== '' && name !== `paas-${paas.instance}`);
 }
 
-function strayFiles(dataDir: string): string[] {
+/** Paths below the data directory, as far as they tell what is meant. */
+export function strayFiles(dataDir: string): string[] {
   const temporary = list(join(dataDir, 'tmp')).filter((name) => name !== 'git-home');
   const repositories = list(join(dataDir, 'repositories'));
   const inRepositories = repositories.flatMap((repository) => [
@@ -52,7 +53,7 @@ function locksIn(repository: string): string[] {
 }
 
 /** Programs of git that work in one of the repositories. */
-function strayPrograms(dataDir: string): string[] {
+export function strayPrograms(dataDir: string): string[] {
   return list('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map((pid) => readIfThere(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim())

@@ -43,6 +43,8 @@ export interface PrivateEngine extends AsyncDisposable {
   /** As if the server had lost its power: dockerd, containers and all that only memory held are gone. Not started again. */
   cutPower(): Promise<void>;
   docker(args: readonly string[]): Promise<string>;
+  /** Ids of containers whose processes run although dockerd does not know them. */
+  strays(): Promise<string[]>;
   /** Runs a program in the engine's network and resolves with what it printed. Rejects when it fails. */
   run(argv: readonly string[]): Promise<string>;
   /** Takes all space of the disk but `leaveBytes`. */
@@ -146,6 +148,11 @@ function makeEngine(parts: {
       removeBridges(network);
     },
     docker: (args) => runProgram(['docker', '-H', `unix://${socketPath}`, ...args]),
+    async strays() {
+      const shims = shimsOf(name);
+      const known = new Set((await engine.docker(['ps', '-aq', '--no-trunc'])).split('\n'));
+      return shims.filter((id) => !known.has(id));
+    },
     run: (argv) => runProgram(network.inside(argv)),
     fillDisk({ leaveBytes = 0 } = {}) {
       const { bavail, bsize } = statfsSync(disk);
@@ -212,6 +219,15 @@ function removeLeftovers(): void {
     const owner = readText(join(tmpdir(), name, 'owner'));
     if (owner !== '' && !existsSync(`/proc/${owner}`)) removeAll(name);
   }
+}
+
+/** Ids of the containers that a shim of this engine holds. */
+function shimsOf(name: string): string[] {
+  return readDirectory('/proc')
+    .filter((entry) => /^\d+$/.test(entry) && isAlive(Number(entry)))
+    .map((pid) => readText(`/proc/${pid}/cmdline`).split('\0'))
+    .filter(([program = '', ...args]) => program.includes('containerd-shim') && args.includes(name))
+    .map((args) => args[args.indexOf('-id') + 1] ?? '');
 }
 
 /** These processes, the shims with this engine's directory in their command line, and all that runs below them. */

@@ -84,8 +84,7 @@ export async function doFault(world: World, visitors: Visitors): Promise<void> {
 /** Ends what a fault may have left: nothing is armed, cut off or held. */
 export async function healAll(world: World): Promise<void> {
   disarmCrash(world.paas.dataDir);
-  world.proxy.cut(false);
-  world.proxy.loseAnswer(undefined);
+  world.proxy.tellTruth();
   world.holdsDaemon = false;
   if (world.engine.pid === undefined) await world.engine.start();
 }
@@ -157,23 +156,22 @@ async function hitDyno({ paas, engine, random }: World, command: readonly string
 
 async function cutEngine({ proxy, random }: World): Promise<string> {
   const pause = random.int(200, 5000);
-  proxy.cut(true);
+  const refusal = proxy.cutOff();
   await sleep(pause);
-  proxy.cut(false);
+  refusal.stop();
   return `for ${pause} ms`;
 }
 
 async function loseAnswer({ proxy, random }: World): Promise<string> {
   const what = random.pick(['create', 'start', 'stop', 'attach', 'json', 'wait']);
-  proxy.loseAnswer(new RegExp(`/containers/\\S*\\b${what}\\b`));
+  const lie = proxy.lie(new RegExp(`/containers/\\S*\\b${what}\\b`), { kind: 'lose-answer' }, 1);
   await sleep(random.int(1000, 4000));
-  proxy.loseAnswer(undefined);
-  return what;
+  lie.stop();
+  return lie.told === 0 ? `${what}: none came` : what;
 }
 
 async function cutEvents({ proxy }: World): Promise<string> {
-  proxy.cutEvents();
-  return 'once';
+  return `${proxy.cut(/\/events/)} of them`;
 }
 
 async function lockDatabase({ paas, random }: World): Promise<string> {

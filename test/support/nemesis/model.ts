@@ -46,6 +46,10 @@ export class AppModel {
   readonly domains = new Map<string, Fact<boolean>>();
   /** Version -> id of releases that were answered. */
   readonly releases = new Map<number, string>();
+  /** Newest release that the platform made by itself, as far as it was noticed; 0: none. */
+  wentBackAs = 0;
+  /** The newest line of its log when all of that was accounted for. */
+  lastLine: string | undefined;
 
   constructor(name: string, exists: boolean) {
     this.name = name;

@@ -1,5 +1,6 @@
 // A run: periods of random operations under random faults, each followed by a rest at which the invariants must hold.
 
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -121,8 +122,9 @@ function supervise(world: World): { stop(): void } {
   };
 }
 
-function tellBreach({ breaches, history, paas }: World): void {
+function tellBreach({ breaches, history, paas, evidence }: World): void {
   process.stdout.write(`\nBREACH\n${breaches.map((line) => `  ${line}\n`).join('')}`);
   process.stdout.write(`\nThe last lines of paasd:\n${paas.daemonLog().split('\n').slice(-60).join('\n')}\n`);
+  for (const [app, lines] of evidence) writeFileSync(`${history.path}.${app}`, lines.join('\n'));
   process.stdout.write(`\nThe history is in ${history.path}\n`);
 }

@@ -2,10 +2,11 @@
 
 import { join } from 'node:path';
 import { crashingDaemon } from '../crash-points.js';
+import { type EngineProxy, openEngineProxy } from '../engine-proxy.js';
+import { newHistory, type History as Seen } from '../invariants.js';
 import { type Paas, startPaas } from '../paas.js';
 import { openPrivateEngine, type PrivateEngine } from '../private-engine.js';
 import { importTinyImage } from '../tiny-image.js';
-import { type EngineProxy, openEngineProxy } from './engine-proxy.js';
 import type { History } from './history.js';
 import { AppModel } from './model.js';
 import type { Random } from './random.js';
@@ -18,6 +19,8 @@ export interface World extends AsyncDisposable {
   readonly history: History;
   /** By name; one that is destroyed keeps its place, so that its coming back would be noticed. */
   readonly apps: Map<string, AppModel>;
+  /** What the invariants compare with. */
+  readonly seen: Seen;
   /** Apps that an operation is at work on, by name. */
   readonly busy: Set<string>;
   /** References of images, and the page that a dyno of each shows. */
@@ -27,6 +30,8 @@ export interface World extends AsyncDisposable {
   /** A promise that was broken. */
   breach(text: string): void;
   readonly breaches: readonly string[];
+  /** Log lines of apps in which some are missing, by name. */
+  readonly evidence: Map<string, readonly string[]>;
   /** A call to the API; undefined when no answer came. */
   call(method: string, path: string, body?: unknown): Promise<Answer | undefined>;
 }
@@ -70,15 +75,13 @@ export async function openWorld(options: { random: Random; history: History }): 
 /** What stands on the engine; what is opened is added to `owned` at once. */
 async function openParts(engine: PrivateEngine, owned: AsyncDisposable[]) {
   const dockerSocket = join(engine.disk, '..', 'proxy.sock');
-  const proxy = await openEngineProxy({ socketPath: dockerSocket, target: engine.socketPath });
+  const proxy = await openEngineProxy({ socketPath: dockerSocket, engine: engine.socketPath });
   owned.push(proxy);
   const paas = await startPaas(
     {
       PAAS_CRASH_COOL_OFF_SECONDS: '1',
       PAAS_BOOT_TIMEOUT_SECONDS: '20',
       PAAS_LOG_LEVEL: 'debug',
-      // Dynos that are killed from outside look like a bad release: the model would have to know when the platform goes back.
-      PAAS_ROLLBACK_WINDOW_SECONDS: '0',
     },
     { engine, dockerSocket, program: crashingDaemon },
   );
@@ -93,6 +96,8 @@ function emptyBooks(history: History) {
   return {
     breaches,
     apps: new Map<string, AppModel>(),
+    seen: newHistory(),
+    evidence: new Map<string, readonly string[]>(),
     busy: new Set<string>(),
     holdsDaemon: false,
     breach(text: string) {
