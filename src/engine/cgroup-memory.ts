@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises';
 
 /** Where the engine puts the control group of a container: cgroup v1 and v2, driver cgroupfs and systemd. */
-const PLACES: readonly { directory: (id: string) => string; version: 1 | 2 }[] = [
+export const GROUPS: readonly { directory: (id: string) => string; version: 1 | 2 }[] = [
   { directory: (id) => `/sys/fs/cgroup/memory/docker/${id}`, version: 1 },
   { directory: (id) => `/sys/fs/cgroup/memory/system.slice/docker-${id}.scope`, version: 1 },
   { directory: (id) => `/sys/fs/cgroup/system.slice/docker-${id}.scope`, version: 2 },
@@ -18,9 +18,9 @@ const FILES = {
 
 /** Reads the memory of containers; remembers which of the places this engine uses. */
 export function createMemoryReader(): (containerId: string) => Promise<number | undefined> {
-  let known: (typeof PLACES)[number] | undefined;
+  let known: (typeof GROUPS)[number] | undefined;
   return async (containerId) => {
-    for (const place of known === undefined ? PLACES : [known]) {
+    for (const place of known === undefined ? GROUPS : [known]) {
       const bytes = await readWorkingSet(place.directory(containerId), place.version);
       if (bytes === undefined) continue;
       known = place;

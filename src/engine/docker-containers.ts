@@ -20,6 +20,7 @@ import type {
   Engine,
   EngineLogLine,
 } from './engine.js';
+import { endStrays } from './stray-processes.js';
 
 type ContainerCalls = Pick<
   Engine,
@@ -71,11 +72,13 @@ function lifeCalls({
   instance,
   maxOpenFiles,
   buildCpu,
+  log,
 }: {
   docker: Docker;
   instance: string;
   maxOpenFiles: number;
   buildCpu: BuildCpu | undefined;
+  log: Logger;
 }): Pick<
   ContainerCalls,
   | 'createContainer'
@@ -112,6 +115,11 @@ function lifeCalls({
       if (found === undefined) return;
       if (found.Config.Labels[LABEL.instance] !== instance) {
         throw new PaasError('forbidden', `Container ${id} does not belong to this install.`);
+      }
+      if (!found.State.Running) {
+        const ended = endStrays(found.Id);
+        if (ended > 0)
+          log.warn({ container: found.Id, processes: ended }, 'ended what the engine had forgotten');
       }
       // 409: its removal is already under way.
       await call(`container ${id}`, docker.getContainer(found.Id).remove({ force: true, v: true }), 404, 409);

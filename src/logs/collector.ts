@@ -345,13 +345,17 @@ export class LogCollector {
     }
     for (const id of removed) this.#known.delete(id);
     if (removed.length > 0) await this.#store.forgetContainers(removed);
-    for (const { containerId, state, collected } of listed.values()) {
-      const known = this.#known.get(containerId);
-      const container = known ?? collected;
-      if (container === undefined || known?.hasEnded) continue;
-      if (state === 'created' && known === undefined) continue;
-      await this.#tryAttach(container);
+    for (const one of listed.values()) {
+      const container = this.#toTakeUp(one);
+      if (container !== undefined) await this.#tryAttach(container);
     }
+  }
+
+  /** A container that never began says nothing, but one that is known may only be called so by its engine. */
+  #toTakeUp({ containerId, state, collected }: ListedContainer): CollectedContainer | undefined {
+    const known = this.#known.get(containerId);
+    if (known === undefined) return state === 'created' ? undefined : collected;
+    return known.hasEnded ? undefined : known;
   }
 
   async #tryAttach(container: CollectedContainer): Promise<void> {

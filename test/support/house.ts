@@ -4,10 +4,9 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -25,6 +24,7 @@ import { type App, createApp } from '../../src/platform/apps.js';
 import { createDeployRelease } from '../../src/platform/make-release.js';
 import type { Release } from '../../src/platform/releases.js';
 import { createRouter, type Router } from '../../src/router/router.js';
+import { makeOwnedDirectory } from './owned-directory.js';
 
 export const RUN_IMAGE = 'paas-stack-run:13';
 
@@ -86,7 +86,7 @@ export async function openHouse(
     scalingTimes?: ScalingTimes;
   } = {},
 ): Promise<House> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'paas-house-'));
+  const dataDir = makeOwnedDirectory('paas-house-');
   const paths = prepareDataDir(dataDir);
   const instance = `test-${randomBytes(5).toString('hex')}`;
   writeFileSync(join(dataDir, 'instance-id'), instance);

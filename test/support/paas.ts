@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findHaproxy } from '../../src/router/haproxy-process.js';
 import { eventually, freePort, requestAs } from './house.js';
+import { makeOwnedDirectory } from './owned-directory.js';
 import type { PrivateEngine } from './private-engine.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
@@ -146,7 +147,7 @@ export async function startPaas(
   options: PaasOptions = {},
 ): Promise<Paas> {
   const { engine } = options;
-  const dataDir = mkdtempSync(join(options.parentDir ?? tmpdir(), 'paas-e2e-'));
+  const dataDir = makeOwnedDirectory('paas-e2e-', options.parentDir);
   const instance = `test-${randomBytes(5).toString('hex')}`;
   writeFileSync(join(dataDir, 'instance-id'), instance, { mode: 0o600 });
   const httpPort = await freePort();

@@ -213,7 +213,8 @@ function removeAll(name: string): void {
   rmSync(root, { recursive: true, force: true });
 }
 
-function removeLeftovers(): void {
+/** Takes away the engines whose test has died. */
+export function removeLeftovers(): void {
   for (const name of readDirectory(tmpdir())) {
     if (!/^pe[0-9a-f]{8}$/.test(name)) continue;
     const owner = readText(join(tmpdir(), name, 'owner'));

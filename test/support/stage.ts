@@ -2,6 +2,7 @@
 
 import { eventually } from './house.js';
 import { atRest, type History, newHistory } from './invariants.js';
+import { startLedger } from './ledger.js';
 import { accountLines, breachesOf, countNotices, startTail, type Tail } from './log-accounting.js';
 import { type Paas, type PaasOptions, type Repository, startPaas } from './paas.js';
 import { openPrivateEngine, type PrivateEngine, type PrivateEngineOptions } from './private-engine.js';
@@ -14,6 +15,8 @@ import {
 } from './traffic.js';
 
 export const APPS = ['ant', 'bee'] as const;
+/** An app without dynos, whose config vars somebody changes during each load. */
+const LEDGER = 'ledger';
 
 export interface Stage extends AsyncDisposable {
   readonly engine: PrivateEngine;
@@ -24,6 +27,7 @@ export interface Stage extends AsyncDisposable {
   /** The apps' process ids by dyno, such as `ant web.1`. */
   dynoPids(): Promise<Record<string, string>>;
   containers(...filters: string[]): Promise<string[]>;
+  /** Load on the apps and changes of a third; whoever waits for rest afterwards checks that no answered one is lost. */
   startTraffic(load?: Omit<TrafficOptions, 'address' | 'port' | 'hosts'>): Promise<Traffic>;
   startTails(): Tail[];
   /** Waits until the invariants hold. */
@@ -49,6 +53,8 @@ export async function openStage(
     paas = await startPaas(options.settings, { engine, ...(await options.paas?.(engine)) });
     const running = paas;
     const history = newHistory();
+    const answered = new Map<string, string>();
+    history.answered.set(LEDGER, answered);
     const repository = await deployApps(running, options.ticks ?? 100);
     const containers = async (...filters: string[]) => {
       const labels = [`paas.instance=${running.instance}`, ...filters].flatMap((each) => [
@@ -76,15 +82,36 @@ export async function openStage(
             .sort(),
         );
       },
-      startTraffic: (load = SMALL_LOAD) =>
-        startTraffic({
+      async startTraffic(load = SMALL_LOAD) {
+        const traffic = await startTraffic({
           address: running.address,
           port: running.httpPort,
           hosts: APPS.map((app) => `${app}.localhost`),
           ...load,
-        }),
+        });
+        const ledger = startLedger(running.owner, LEDGER, answered);
+        const stop = async () => {
+          await ledger.stop();
+          return await traffic.stop();
+        };
+        return {
+          ...traffic,
+          stop,
+          async [Symbol.asyncDispose]() {
+            await ledger.stop();
+            await traffic[Symbol.asyncDispose]();
+          },
+        };
+      },
       startTails: () => APPS.map((app) => startTail(running.owner, app)),
-      atRest: (deadlineMs) => atRest(running, history, deadlineMs),
+      async atRest(deadlineMs) {
+        await atRest(running, history, deadlineMs);
+        const strays = await eventually('no process without a container', async () => {
+          const found = await engine.strays();
+          return found.length === 0 && found;
+        }).catch(() => engine.strays());
+        if (strays.length > 0) throw new Error(`these run, and no container is it: ${strays}`);
+      },
       [Symbol.asyncDispose]: dispose,
     };
     await stage.atRest(60_000);
@@ -127,6 +154,7 @@ export async function lostLines(tails: readonly Tail[]): Promise<string[]> {
 
 async function deployApps(paas: Paas, ticks: number): Promise<Repository> {
   const repositories: Repository[] = [];
+  await succeed(paas.owner.cli(['create', LEDGER, '--no-remote']));
   for (const app of APPS) {
     await succeed(paas.owner.cli(['create', app, '--no-remote']));
     await succeed(paas.owner.cli(['config:set', `TICKS=${ticks}`, '-a', app]));

@@ -122,41 +122,39 @@ function currentImages(dataDir: string): [name: string, image: string][] {
 async function checkLogs(world: World, dynos: readonly RunningDyno[]): Promise<string[]> {
   const faults: string[] = [];
   for (const app of world.apps.values()) {
-    if (!app.certainlyExists) continue;
-    const heard = await Promise.all(
-      dynos.filter((dyno) => dyno.app === app.name).map((dyno) => lastTick(world, dyno)),
-    );
-    const lines = await readLog(world, app.name);
-    if (lines === undefined) {
-      faults.push(`I6: the log of ${app.name} cannot be read`);
-      continue;
-    }
-    // What came since the last look, or all when nothing was cut off, must have its beginning.
-    const known = app.lastLine === undefined ? -1 : lines.indexOf(app.lastLine);
-    const wholeFrom = known >= 0 ? known + 1 : lines.length < KEPT_LINES ? 0 : lines.length;
-    const accounts = accountLines(lines);
-    const late = heard.filter(
-      (tick) =>
-        !accounts.some((run) => run.launch === tick.launch && run.printed >= tick.number) &&
-        tick.launch !== '',
-    );
-    const untold = untoldBreaches(lines, { wholeFrom });
-    if (untold.length > 0) world.evidence.set(app.name, lines);
-    faults.push(
-      ...untold.map((text) => `I6: ${app.name}: ${text}`),
-      ...late.map(
-        ({ name, launch, number }) => `I6: ${app.name}: ${name} ${launch} printed ${number} unheard`,
-      ),
-    );
-    if (faults.length === 0) app.lastLine = lines.at(-1);
+    if (app.certainlyExists) faults.push(...(await checkLogOf(world, app, dynos)));
   }
   return faults;
 }
 
+async function checkLogOf(world: World, app: AppModel, dynos: readonly RunningDyno[]): Promise<string[]> {
+  const own = dynos.filter((dyno) => dyno.app === app.name);
+  const printed = await Promise.all(own.map((dyno) => lastTick(world, dyno)));
+  const lines = await readLog(world, app.name);
+  if (lines === undefined) return [`I6: the log of ${app.name} cannot be read`];
+  // What came since the last look, or all when nothing was cut off, must have its beginning.
+  const known = app.lastLine === undefined ? -1 : lines.indexOf(app.lastLine);
+  const isAll = lines.length < KEPT_LINES;
+  const wholeFrom = known < 0 && !isAll ? lines.length : known + 1;
+  const untold = untoldBreaches(lines, { wholeFrom });
+  const accounts = accountLines(lines);
+  const unheard = printed.filter(
+    (tick) => !accounts.some((run) => run.launch === tick.launch && run.printed >= tick.number),
+  );
+  if (untold.length > 0) world.evidence.set(app.name, lines);
+  else app.lastLine = lines.at(-1);
+  return [
+    ...untold.map((text) => `I6: ${app.name}: ${text}`),
+    ...unheard.map(
+      ({ name, launch, number }) => `I6: ${app.name}: ${name} ${launch} is not heard at ${number}`,
+    ),
+  ];
+}
+
 /** What the engine has of a dyno's output: its newest numbered line. */
 async function lastTick({ engine }: World, { id, name }: RunningDyno) {
-  const text = await engine.docker(['logs', '--tail', '1', id]).catch(() => '');
-  const [, launch = '', number = '0'] = /^tick (\w+) (\d+)$/m.exec(text) ?? [];
+  const text = await engine.docker(['logs', '--tail', '1', id]);
+  const [, launch = 'nothing', number = '0'] = /^tick (\w+) (\d+)$/m.exec(text) ?? [];
   return { name, launch, number: Number(number) };
 }
 

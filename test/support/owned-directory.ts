@@ -1,0 +1,82 @@
+// Directories of tests that carry the process id of their owner. A test that was ended from outside (a time limit, a key)
+// cannot clean up: the next test, and test/run at its end, take away what it left: processes, objects of the engine, files.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const OWNER = 'test-owner';
+const PREFIXES = ['paas-e2e-', 'paas-house-'];
+
+/** Makes one for an install; what dead tests left is taken away first. Throws for a prefix that nobody looks for. */
+export function makeOwnedDirectory(prefix: string, parent = tmpdir()): string {
+  if (!PREFIXES.includes(prefix)) throw new Error(`nobody would look for ${prefix}`);
+  removeAbandoned();
+  const directory = mkdtempSync(join(parent, prefix));
+  writeFileSync(join(directory, OWNER), String(process.pid));
+  return directory;
+}
+
+/** Takes away the installs whose test has died. */
+export function removeAbandoned(): void {
+  for (const name of readdirSync(tmpdir())) {
+    if (!PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
+    const directory = join(tmpdir(), name);
+    const owner = read(join(directory, OWNER));
+    if (owner === '' || existsSync(`/proc/${owner}`)) continue;
+    endProcessesOf(directory);
+    removeObjectsOf(read(join(directory, 'instance-id')).trim());
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Those that have the directory in their command line or environment: paasd, the log collector, HAProxy, clients. */
+function endProcessesOf(directory: string): void {
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    const told = `${read(`/proc/${pid}/cmdline`)}\0${read(`/proc/${pid}/environ`)}`;
+    if (!told.includes(directory)) continue;
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
+
+function removeObjectsOf(instance: string): void {
+  if (!instance.startsWith('test-')) return;
+  const filter = ['--filter', `label=paas.instance=${instance}`];
+  const kinds = [
+    [
+      ['ps', '-aq', ...filter],
+      ['rm', '--force', '--volumes'],
+    ],
+    [
+      ['network', 'ls', '-q', ...filter],
+      ['network', 'rm'],
+    ],
+    [
+      ['volume', 'ls', '-q', ...filter],
+      ['volume', 'rm', '--force'],
+    ],
+    [
+      ['image', 'ls', '-q', ...filter],
+      ['image', 'rm', '--force'],
+    ],
+  ] as const;
+  for (const [list, remove] of kinds) {
+    const { stdout } = spawnSync('docker', list, { encoding: 'utf8' });
+    const ids = [...new Set((stdout ?? '').split('\n').filter(Boolean))];
+    if (ids.length > 0) spawnSync('docker', [...remove, ...ids]);
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
