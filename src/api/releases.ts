@@ -133,6 +133,7 @@ function presentRelease(release: Release, app: App, outputUrl: string | null): s
       release.image === undefined
         ? null
         : { id: release.buildId ?? release.id, commit: release.commit ?? null },
+    undone_by: release.undoneBy ?? null,
     user: { id: release.accountId, email: release.accountEmail },
     created_at: isoTime(release.createdAt),
     updated_at: isoTime(release.updatedAt),

@@ -25,6 +25,7 @@ export interface ApiRelease {
   user: { email: string };
   addon_plan_names: string[];
   eligible_for_rollback: boolean;
+  undone_by: number | null;
   output_stream_url: string | null;
 }
 

@@ -33,11 +33,11 @@ export async function getRelease(
   return await api.request<ApiRelease>('GET', `/apps/${app}/releases/${typed.replace(/^v/, '')}`);
 }
 
-/** What is remarkable about a release's status, in Heroku's words; undefined for a good one. */
+/** What is remarkable about how a release went, in Heroku's words; undefined for a good one. */
 export function statusText(
-  status: ApiRelease['status'],
+  release: Pick<ApiRelease, 'status' | 'undone_by'>,
 ): { text: string; style: 'yellow' | 'red' | 'dim' } | undefined {
-  switch (status) {
+  switch (release.status) {
     case 'pending':
       return { text: 'release command executing', style: 'yellow' };
     case 'failed':
@@ -45,6 +45,8 @@ export function statusText(
     case 'expired':
       return { text: 'release expired', style: 'dim' };
     default:
-      return undefined;
+      return release.undone_by === null
+        ? undefined
+        : { text: `rolled back by v${release.undone_by}`, style: 'red' };
   }
 }

@@ -4,7 +4,7 @@ import type { Database } from '../db/database.js';
 import type { AppId, ReleaseId } from '../ids.js';
 import { listCrashes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
-import { getWatch, undoneBy } from '../platform/release-watches.js';
+import { getWatch } from '../platform/release-watches.js';
 import { currentRelease, getRelease, type Release } from '../platform/releases.js';
 import type { RolloutOutcome } from '../platform/rollout-outcome.js';
 import { type DynoContainer, dynoName } from './dyno.js';
@@ -41,7 +41,7 @@ export async function* followRollout(
     if (outcome?.kind === 'unhealthy') {
       // The loop goes back in its next pass, if it does.
       await deps.nextPass(signal, appId);
-      return { ...outcome, undoneBy: undoneBy(deps.db, release) };
+      return { ...outcome, undoneBy: getRelease(deps.db, release.id)?.undoneBy };
     }
     if (outcome !== undefined) return outcome;
     // Whatever changes the outcome wakes the loop: to ask for passes would slow down what is waited for.
@@ -58,7 +58,7 @@ function judge(deps: RolloutDeps, { id, appId, version }: Release): RolloutOutco
   }
   const watch = getWatch(deps.db, id);
   if (watch?.outcome === 'rolled-back') {
-    return { kind: 'unhealthy', reason: watch.reason ?? 'it failed', undoneBy: undoneBy(deps.db, release) };
+    return { kind: 'unhealthy', reason: watch.reason ?? 'it failed', undoneBy: release.undoneBy };
   }
   const current = currentRelease(deps.db, appId);
   if (current !== undefined && current.version > version) return { kind: 'superseded' };

@@ -195,7 +195,9 @@ function codeOf(db: Database, appId: AppId): Code {
 }
 
 function rollbackTarget(db: Database, app: App): Release {
-  const target = listReleases(db, app.id).filter(isRollbackTarget)[1];
+  const target = listReleases(db, app.id).filter(
+    (release) => isRollbackTarget(release) && release.undoneBy === undefined,
+  )[1];
   if (target === undefined) {
     throw new PaasError('invalid_params', `${app.name} has no earlier release to roll back to.`, {
       hint: `See the releases with: paas releases -a ${app.name}`,

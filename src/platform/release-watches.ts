@@ -83,14 +83,6 @@ export function listWatches(db: Database, appId: AppId): ReleaseWatch[] {
   return (rows as Row[]).map(present);
 }
 
-/** The release that an automatic rollback put in the place of this version. */
-export function undoneBy(db: Database, release: { appId: AppId; version: number }): number | undefined {
-  return db.sql
-    .prepare('select version from release_watches where app_id = ? and undoes = ?')
-    .pluck()
-    .get(release.appId, release.version) as number | undefined;
-}
-
 /** The release is the current one from now on. Does nothing when that is known. */
 export function beginWatch(db: Database, releaseId: ReleaseId, before: Before): void {
   db.write(() =>

@@ -30,6 +30,8 @@ export interface Release {
   readonly current: boolean;
   /** What the release phase printed. */
   readonly output: string | undefined;
+  /** Version of the release that an automatic rollback put in its place. */
+  readonly undoneBy: number | undefined;
 }
 
 /**
@@ -144,6 +146,8 @@ export function releaseNotFound(text: string): PaasError {
 const SELECT = `select releases.id, releases.app_id, version, description, status, image, commit_id, build_id,
   process_types, releases.stack, releases.buildpacks, releases.account_id, accounts.email as account_email,
   releases.created_at, releases.updated_at, output,
+  (select watch.version from release_watches as watch
+    where watch.app_id = releases.app_id and watch.undoes = releases.version) as undone_by,
   version = (select max(version) from releases as newer where newer.app_id = releases.app_id and newer.status = 'succeeded') as is_current
   from releases join accounts on accounts.id = releases.account_id`;
 
@@ -165,6 +169,7 @@ interface ReleaseRow {
   readonly updated_at: number;
   readonly output: string | null;
   readonly is_current: number | null;
+  readonly undone_by: number | null;
 }
 
 function present(row: ReleaseRow): Release {
@@ -186,5 +191,6 @@ function present(row: ReleaseRow): Release {
     updatedAt: row.updated_at,
     current: row.is_current === 1,
     output: row.output ?? undefined,
+    undoneBy: row.undone_by ?? undefined,
   };
 }

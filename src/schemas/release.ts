@@ -13,6 +13,8 @@ export const Release = Type.Object({
   artifacts: Type.Array(Type.Unknown()),
   output_stream_url: NullableString,
   slug: Type.Union([Type.Object({ id: Type.String(), commit: NullableString }), Type.Null()]),
+  /** Version of the release that an automatic rollback put in its place; not in Heroku's. */
+  undone_by: Type.Union([Type.Integer(), Type.Null()]),
   user: UserReference,
   created_at: Timestamp,
   updated_at: Timestamp,

@@ -40,6 +40,7 @@ const release = (version: number, more: object = {}) => ({
   user,
   addon_plan_names: [],
   eligible_for_rollback: true,
+  undone_by: null,
   output_stream_url: null,
   ...more,
 });
@@ -313,24 +314,26 @@ describe('config, ps, releases', () => {
 
   it('lists releases and rolls back to the one before', async () => {
     const list = [
-      release(3, { current: true }),
+      release(4, { current: true }),
+      release(3, { undone_by: 4 }),
       release(2, { status: 'failed', eligible_for_rollback: false }),
       release(1),
     ];
     api.json('GET /apps/example/releases', list, 206);
     expect((await paas('releases')).stdout).toBe(
       [
-        '=== example Releases - Current: v3\n',
-        'v3  Deploy 3                         ada@example.com  2026/01/31 12:00:00 +0000',
+        '=== example Releases - Current: v4\n',
+        'v4  Deploy 4                         ada@example.com  2026/01/31 12:00:00 +0000',
+        'v3  Deploy 3 rolled back by v4       ada@example.com  2026/01/31 12:00:00 +0000',
         'v2  Deploy 2 release command failed  ada@example.com  2026/01/31 12:00:00 +0000',
         'v1  Deploy 1                         ada@example.com  2026/01/31 12:00:00 +0000\n',
       ].join('\n'),
     );
-    api.json('POST /apps/example/releases', release(4), 201);
+    api.json('POST /apps/example/releases', release(5), 201);
     const result = await paas('rollback');
     expect(jsonBody('POST')).toEqual({ release: release(1).id });
-    expect(result.stderr).toContain('Rolling back example to v1... done, v4\n');
-    expect(result.stderr).toContain('To undo, run: paas rollback v3\n');
+    expect(result.stderr).toContain('Rolling back example to v1... done, v5\n');
+    expect(result.stderr).toContain('To undo, run: paas rollback v4\n');
   });
 });
 

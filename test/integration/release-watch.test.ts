@@ -5,7 +5,7 @@ import { changeDynoSettings } from '../../src/platform/dyno-settings.js';
 import { scale } from '../../src/platform/formation.js';
 import { listIncidents } from '../../src/platform/incidents.js';
 import { getWatch } from '../../src/platform/release-watches.js';
-import { currentRelease, listReleases, type Release } from '../../src/platform/releases.js';
+import { currentRelease, getRelease, listReleases, type Release } from '../../src/platform/releases.js';
 import { type House, openHouse, eventually as within } from '../support/house.js';
 
 // Answers with its release; 500 to a share of its requests as the config var FAILS says; ends when MAYHEM is set.
@@ -70,6 +70,7 @@ describe('automatic rollback', () => {
       reason: expect.stringMatching(/web\.1/),
       undoneBy: 4,
     });
+    expect(getRelease(house.db, bad.id)?.undoneBy).toBe(4);
     expect(current(app)).toMatchObject({
       version: 4,
       description: 'Automatic rollback to v2: web.1 crashed twice (exit status 1)',

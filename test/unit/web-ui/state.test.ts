@@ -128,6 +128,7 @@ describe('timeline', () => {
     user,
     slug: null,
     output_stream_url: null,
+    undone_by: null,
   });
   const build = (id: string, day: number, releaseId?: string): Build => ({
     id,

@@ -49,6 +49,8 @@ export interface Release {
   status: string;
   current: boolean;
   eligible_for_rollback: boolean;
+  /** Version of the release that an automatic rollback put in its place. */
+  undone_by: number | null;
   created_at: string;
   user: { email: string };
   slug: { id: string; commit?: string | null } | null;

@@ -19,6 +19,7 @@ const buildWords: Readonly<Record<string, string>> = {
 
 /** The tone of a moment: what its mark is coloured by. */
 export function momentTone(moment: Moment): 'good' | 'busy' | 'bad' | 'grey' {
+  if (moment.kind === 'release' && moment.release.undone_by !== null) return 'bad';
   const { status } = moment.kind === 'release' ? moment.release : moment.build;
   if (status === 'pending' || status === 'queued') return 'busy';
   if (status === 'failed') return 'bad';
@@ -27,7 +28,11 @@ export function momentTone(moment: Moment): 'good' | 'busy' | 'bad' | 'grey' {
 
 /** What is to be said of its status; empty when all went well. */
 export function momentStatus(moment: Moment): string {
-  if (moment.kind === 'release') return releaseWords[moment.release.status] ?? moment.release.status;
+  if (moment.kind === 'release') {
+    const { status, undone_by: undoneBy } = moment.release;
+    if (undoneBy !== null) return `rolled back by v${undoneBy}`;
+    return releaseWords[status] ?? status;
+  }
   return buildWords[moment.build.status] ?? moment.build.status;
 }
 

@@ -23,7 +23,7 @@ export const command = defineCommand({
     printHeader(terminal, `${app} Releases${current === undefined ? '' : ` - Current: v${current.version}`}`);
     const now = new Date();
     const rows = releases.map((release) => {
-      const status = statusText(release.status);
+      const status = statusText(release);
       const suffix = status === undefined ? '' : ` ${paint(terminal.hasColors, status.style, status.text)}`;
       return [
         `v${release.version}`,

@@ -25,7 +25,7 @@ export const command = defineCommand({
       `/apps/${app}/releases/${release.version}/config-vars`,
     );
     if (flags.json) return printJson(terminal, { ...release, config_vars: config });
-    const status = statusText(release.status);
+    const status = statusText(release);
     printHeader(terminal, `Release v${release.version}`);
     const fields = [
       ['Add-ons', release.addon_plan_names.join(', ')],

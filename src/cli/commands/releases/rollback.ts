@@ -45,7 +45,9 @@ async function choose(
   const releases = await newestReleases(api, app, 10);
   const eligible = releases.filter((release) => release.eligible_for_rollback);
   const latest = releases.find((release) => release.current) ?? releases[0];
-  const target = typed === undefined ? eligible[1] : await getRelease(api, app, typed);
+  // One that the platform went back from is no place to go back to, unless it is named.
+  const [, before] = eligible.filter((release) => release.undone_by === null);
+  const target = typed === undefined ? before : await getRelease(api, app, typed);
   if (target === undefined || latest === undefined) {
     throw new CliError(`No eligible release found for ${app} to roll back to.`, {
       hint: `See: paas releases --app ${app}`,
