@@ -59,6 +59,6 @@ export class DockerfileWatch {
 export function buildDiskFull(step: string | undefined): PaasError {
   const where = step === undefined ? '' : ` (step "${step}")`;
   return new PaasError('build_failed', `The disk of the build is full${where}.`, {
-    hint: 'Make the build write less, or ask the operator for more space on the disk of the container engine.',
+    hint: 'Make the build write less, or ask the operator for space on the disk of the container engine: paas doctor',
   });
 }

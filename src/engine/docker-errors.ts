@@ -8,8 +8,8 @@ export function engineError(error: unknown, subject: string): PaasError {
   const status = statusOf(error);
   const text = error instanceof Error ? error.message : '';
   if (/no space left on device/i.test(text)) {
-    return new PaasError('storage_full', 'The server has no disk space left.', {
-      hint: 'Free some space on the server and try again.',
+    return new PaasError('storage_full', 'The disk of the container engine is full.', {
+      hint: 'The operator sees what takes the space with: paas doctor',
     });
   }
   if (status === undefined) {

@@ -3,7 +3,7 @@ import { atLowPriority } from '../../../src/build/at-low-priority.js';
 
 function cpu() {
   const seen: string[] = [];
-  let starve = () => undefined as void;
+  let starve: () => void = () => undefined;
   return {
     seen,
     starve: () => starve(),
