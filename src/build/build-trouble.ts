@@ -4,13 +4,18 @@ import { PaasError } from '../errors.js';
 
 const NO_SPACE = /no space left on device|ENOSPC/i;
 
-/** Reads the output of buildpacks as it goes by. */
-export class BuildpackWatch {
+/** Reads the output of a build as it goes by, in whatever pieces. */
+export class OutputWatch {
+  readonly #stepOf: (line: string) => string | undefined;
   #partial = '';
   #step: string | undefined;
   #hasNoSpace = false;
 
-  /** The last heading. */
+  /** `stepOf` tells the step that the build is at, or failed at, by a line of its output; undefined: still the same. */
+  constructor(stepOf: (line: string) => string | undefined) {
+    this.#stepOf = stepOf;
+  }
+
   get step(): string | undefined {
     return this.#step;
   }
@@ -23,36 +28,28 @@ export class BuildpackWatch {
     const lines = (this.#partial + text).split('\n');
     this.#partial = (lines.pop() ?? '').slice(-1000);
     for (const line of lines) {
-      this.#step = /^-----> (.{1,80})/.exec(line)?.[1] ?? this.#step;
+      this.#step = this.#stepOf(line) ?? this.#step;
       this.#hasNoSpace ||= NO_SPACE.test(line);
     }
   }
 }
 
-/** Reads the output of a Dockerfile build, in whole lines as buildkit-trace.ts prints them. */
-export class DockerfileWatch {
-  readonly #names = new Map<string, string>();
-  #step: string | undefined;
-  #hasNoSpace = false;
+/** The step of buildpacks: the last heading. */
+export function headingOf(line: string): string | undefined {
+  return /^-----> (.{1,80})/.exec(line)?.[1];
+}
 
-  /** The step that failed, such as `[2/3] RUN npm ci`. */
-  get step(): string | undefined {
-    return this.#step;
-  }
-
-  get hasNoSpace(): boolean {
-    return this.#hasNoSpace;
-  }
-
-  read(text: string): void {
-    for (const line of text.split('\n')) {
-      const [, number = '', rest = ''] = /^#(\d+) (.*)$/.exec(line) ?? [];
-      if (number === '') continue;
-      if (!this.#names.has(number)) this.#names.set(number, rest.slice(0, 200));
-      else if (rest.startsWith('ERROR: ')) this.#step ??= this.#names.get(number);
-      this.#hasNoSpace ||= NO_SPACE.test(rest);
-    }
-  }
+/** Reads lines as buildkit-trace.ts prints them; tells the first step that failed, such as `[2/3] RUN npm ci`. */
+export function createFailedStepReader(): (line: string) => string | undefined {
+  const names = new Map<string, string>();
+  let failed: string | undefined;
+  return (line) => {
+    const [, number = '', rest = ''] = /^#(\d+) (.*)$/.exec(line) ?? [];
+    if (number === '') return failed;
+    if (!names.has(number)) names.set(number, rest.slice(0, 200));
+    else if (rest.startsWith('ERROR: ')) failed ??= names.get(number);
+    return failed;
+  };
 }
 
 /** A build that could not write any more. */

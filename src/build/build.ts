@@ -5,7 +5,7 @@ import { PaasError, quoteValue } from '../errors.js';
 import { type PhaseChecks, parseHealthchecks } from '../platform/app-json.js';
 import type { App } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
-import { BuildpackWatch, buildDiskFull } from './build-trouble.js';
+import { buildDiskFull, headingOf, OutputWatch } from './build-trouble.js';
 import { type BuildpackSettings, runBuildpacks } from './buildpacks.js';
 import { buildDockerfile } from './dockerfile.js';
 import { assembleImage, formatSlugSize, imageTag } from './image.js';
@@ -134,7 +134,7 @@ async function* buildWithBuildpacks(
 async function* withDiskExplained<Result>(
   steps: AsyncGenerator<string, Result>,
 ): AsyncGenerator<string, Result> {
-  const watch = new BuildpackWatch();
+  const watch = new OutputWatch(headingOf);
   try {
     for (;;) {
       const step = await steps.next();

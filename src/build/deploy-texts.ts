@@ -1,6 +1,7 @@
 // What the output of a deploy says besides what the build itself prints. Pure.
 
 import { PaasError } from '../errors.js';
+import type { RolloutOutcome } from '../platform/rollout-outcome.js';
 import type { Wait } from './queue.js';
 import type { Source } from './source.js';
 
@@ -28,6 +29,31 @@ export function explain(error: unknown): { message: string; hint: string | undef
     message: 'The build failed by an error of the platform, not of the app.',
     hint: 'Try again later.',
   };
+}
+
+/** How a rollout ended, and what its deploy failed of, if it did. */
+export function rolloutText(
+  outcome: RolloutOutcome,
+  { version, url }: { version: number; url: string },
+): { text: string; failure?: string } {
+  switch (outcome.kind) {
+    case 'release-phase-failed': {
+      const failure = `The release command failed with exit code ${outcome.exitCode}; v${version} does not go live.`;
+      return { text: `\n !     ${failure}\n`, failure };
+    }
+    case 'unhealthy': {
+      const failure = `v${version} did not come up: ${outcome.reason}`;
+      const undone =
+        outcome.undoneBy === undefined
+          ? ''
+          : ` !     The release before it goes on, as v${outcome.undoneBy} (automatic rollback)\n`;
+      return { text: `\n !     ${failure}\n${undone}`, failure };
+    }
+    case 'superseded':
+      return { text: `       A newer release than v${version} goes live instead\n` };
+    default:
+      return { text: `       ${url} deployed\n` };
+  }
 }
 
 /** Why a build that takes too long was ended. */

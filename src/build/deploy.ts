@@ -6,17 +6,14 @@ import { PaasError } from '../errors.js';
 import type { BuildId } from '../ids.js';
 import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
-import { type Build, finishBuild, getBuild, requeueBuild, startBuild } from '../platform/builds.js';
-import { keepDeclaredChecks } from '../platform/checks.js';
-import { recordIncident } from '../platform/incidents.js';
-import { createDeployRelease } from '../platform/make-release.js';
+import { type Build, getBuild, requeueBuild, startBuild } from '../platform/builds.js';
 import { getLatestConfig, type Release } from '../platform/releases.js';
-import type { Built } from './build.js';
+import { recordFailure, recordRelease } from './deploy-records.js';
 import {
-  describeSource,
   explain,
   failureText,
   RESTARTED_TEXT,
+  rolloutText,
   stoppingText,
   timeLimitError,
   waitingText,
@@ -166,36 +163,13 @@ export class Deploy implements RunningDeploy {
       const built = await writeAll(steps, output);
       onStep?.('image-committed');
       this.#end.signal.throwIfAborted();
-      this.#release = this.#recordRelease(app, built);
+      this.#release = recordRelease(db, { ...this.#task, app, built });
+      onStep?.('release-written');
       return this.#release;
     } finally {
       clearTimeout(timer);
       await rm(directory, { recursive: true, force: true });
     }
-  }
-
-  /** In one transaction: a release without its build's success would be built again after a crash. */
-  #recordRelease(app: App, built: Built): Release {
-    const { db, onStep } = this.#options;
-    const { by, source, build } = this.#task;
-    const release = db.write(() => {
-      keepDeclaredChecks(db, { appId: app.id, buildId: this.buildId, checks: built.checks });
-      const made = createDeployRelease(db, {
-        app,
-        by,
-        image: built.image,
-        commit: source.kind === 'git' ? source.commit : undefined,
-        buildId: this.buildId,
-        processTypes: built.processTypes,
-        buildpacks: built.buildpacks,
-        description: build.description ?? describeSource(source, this.buildId),
-      });
-      const { buildpacks } = built;
-      finishBuild(db, { id: this.buildId, status: 'succeeded', releaseId: made.id, buildpacks });
-      return made;
-    });
-    onStep?.('release-written');
-    return release;
   }
 
   #discard(containerId: string): void {
@@ -227,26 +201,12 @@ export class Deploy implements RunningDeploy {
     await output.write(`-----> Launching...\n       Released v${release.version}\n`);
     const outcome = await writeAll(rollout(release, this.#end.signal), output);
     this.#options.onStep?.('rollout-ended');
-    if (outcome.kind === 'release-phase-failed') {
-      const message = `The release command failed with exit code ${outcome.exitCode}; v${release.version} does not go live.`;
-      await output.write(`\n !     ${message}\n`);
-      return { kind: 'failed', message };
-    }
-    if (outcome.kind === 'unhealthy') {
-      await output.write(`\n !     v${release.version} did not come up: ${outcome.reason}\n`);
-      if (outcome.undoneBy !== undefined) {
-        await output.write(
-          ` !     The release before it goes on, as v${outcome.undoneBy} (automatic rollback)\n`,
-        );
-      }
-      return { kind: 'failed', message: `v${release.version} did not come up: ${outcome.reason}` };
-    }
-    if (outcome.kind === 'superseded') {
-      await output.write(`       A newer release than v${release.version} goes live instead\n`);
-    } else {
-      await output.write(`       ${appUrl(this.#task.app)} deployed\n`);
-    }
-    return { kind: 'released', release };
+    const { text, failure } = rolloutText(outcome, {
+      version: release.version,
+      url: appUrl(this.#task.app),
+    });
+    await output.write(text);
+    return failure === undefined ? { kind: 'released', release } : { kind: 'failed', message: failure };
   }
 
   async #fail(error: unknown, output: BuildOutput | undefined): Promise<DeployOutcome> {
@@ -260,8 +220,13 @@ export class Deploy implements RunningDeploy {
     await output?.write(failureText(cause)).catch(() => undefined);
     // A release that is made already goes live by itself.
     await this.#settleBranch({ moves: this.#release !== undefined });
-    this.#recordFailure(isCanceled ? 'canceled' : 'failed', message);
-    return { kind: isCanceled ? 'canceled' : 'failed', message };
+    const status = isCanceled ? 'canceled' : 'failed';
+    try {
+      recordFailure(this.#options.db, { build: this.#task.build, status, message });
+    } catch (failure) {
+      log.error({ err: failure, build: this.buildId }, 'the end of a build was not recorded');
+    }
+    return { kind: status, message };
   }
 
   /** The daemon stops: says so, and leaves the build to the next one. */
@@ -276,23 +241,6 @@ export class Deploy implements RunningDeploy {
       log.error({ err: error, build: this.buildId }, 'a build was not put back into the queue');
     }
     return { kind: 'interrupted' };
-  }
-
-  #recordFailure(status: 'canceled' | 'failed', message: string): void {
-    const { db, log } = this.#options;
-    const { id: appId } = this.#task.app;
-    try {
-      // Once released, the build stays a success; the builds of a destroyed app are gone with it.
-      const build = getBuild(db, this.buildId);
-      if (build === undefined || build.finishedAt !== undefined) return;
-      db.write(() => {
-        finishBuild(db, { id: this.buildId, status, error: message });
-        if (status === 'failed')
-          recordIncident(db, { appId, kind: 'build-failed', message, evidence: { build: this.buildId } });
-      });
-    } catch (error) {
-      log.error({ err: error, build: this.buildId }, 'the end of a build was not recorded');
-    }
   }
 }
 

@@ -9,7 +9,7 @@ import { imageAssemblySpec, LABEL } from '../engine/container-spec.js';
 import type { Engine } from '../engine/engine.js';
 import { PaasError } from '../errors.js';
 import type { App } from '../platform/apps.js';
-import { buildDiskFull, DockerfileWatch } from './build-trouble.js';
+import { buildDiskFull, createFailedStepReader, OutputWatch } from './build-trouble.js';
 import { APT_CONFIG, APT_CONFIG_PATH, CA_BUNDLE_PATH, withCaBundle, withoutCaMount } from './ca-bundle.js';
 import { imageTag } from './image.js';
 import { contextIgnore } from './slug-ignore.js';
@@ -42,7 +42,7 @@ export async function* buildDockerfile(options: {
     cpus: 1.5,
     signal,
   });
-  const watch = new DockerfileWatch();
+  const watch = new OutputWatch(createFailedStepReader());
   try {
     for (;;) {
       const step = await output.next();
@@ -61,7 +61,7 @@ export async function* buildDockerfile(options: {
 }
 
 /** The engine's error in terms of the Dockerfile as its author knows it. */
-function explained(error: unknown, watch: DockerfileWatch): unknown {
+function explained(error: unknown, watch: OutputWatch): unknown {
   if (!(error instanceof PaasError)) return error;
   if (watch.hasNoSpace || error.id === 'storage_full') return buildDiskFull(watch.step);
   const hint = error.hint === undefined ? {} : { hint: error.hint };

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { BuildpackWatch, DockerfileWatch } from '../../../src/build/build-trouble.js';
+import { createFailedStepReader, headingOf, OutputWatch } from '../../../src/build/build-trouble.js';
 import { withCaBundle, withoutCaMount } from '../../../src/build/ca-bundle.js';
 
-describe('BuildpackWatch', () => {
-  it('knows the last heading, in whatever pieces it comes', () => {
-    const watch = new BuildpackWatch();
+describe('the output of buildpacks', () => {
+  it('tells the last heading, in whatever pieces it comes', () => {
+    const watch = new OutputWatch(headingOf);
     expect(watch.step).toBeUndefined();
     for (const text of [
       '-----> Node.js app detec',
@@ -19,9 +19,9 @@ describe('BuildpackWatch', () => {
   });
 });
 
-describe('DockerfileWatch', () => {
-  it('knows the step that failed, not those beside it', () => {
-    const watch = new DockerfileWatch();
+describe('the output of a Dockerfile build', () => {
+  it('tells the step that failed, not those beside it', () => {
+    const watch = new OutputWatch(createFailedStepReader());
     watch.read('#1 [1/3] FROM x\n#1 DONE\n#2 [2/3] RUN npm ci\n#3 [other 1/1] RUN sleep 9\n#2 some output\n');
     watch.read('#2 ERROR: exit code: 137\n#3 ERROR: canceled\n');
     expect([watch.step, watch.hasNoSpace]).toEqual(['[2/3] RUN npm ci', false]);
