@@ -92,10 +92,16 @@ need_engine() {
     hash -r
     installed=yes
   fi
-  # With live-restore the apps go on running while the engine is restarted or upgraded.
+  # With live-restore the apps go on running while the engine is restarted or upgraded. Nobody else builds on this engine,
+  # so its build cache is bounded, too.
   if [ -n "$installed" ] && [ ! -e /etc/docker/daemon.json ]; then
     mkdir -p /etc/docker
-    printf '{\n  "live-restore": true\n}\n' >/etc/docker/daemon.json
+    cat >/etc/docker/daemon.json <<'JSON'
+{
+  "live-restore": true,
+  "builder": { "gc": { "enabled": true, "defaultKeepStorage": "10GB" } }
+}
+JSON
     if has_systemd; then systemctl restart docker >>"$log_file" 2>&1 || true; fi
   fi
   start_engine

@@ -48,7 +48,12 @@ export interface Consumer {
   readonly bytes: number;
 }
 
+/** BuildKit's, of everybody who builds on the engine. */
+export const ENGINE_CACHE = "the engine's build cache";
+
 const SHOWN_CONSUMERS = 8;
+// Above what docs/operations.md and the installer bound it to.
+const LARGE_ENGINE_CACHE = 12 * 1024 ** 3;
 const SKEW_MS = 5000;
 const SOON_SECONDS = 30 * 24 * 3600;
 const BACKUP_AGE_MS = 3 * 24 * 3600 * 1000;
@@ -169,7 +174,16 @@ function forecastText(forecast: DiskForecast | undefined): string {
 function consumerFindings(consumers: readonly Consumer[]): Finding[] {
   const shown = consumers.slice(0, SHOWN_CONSUMERS).filter(({ bytes }) => bytes > 0);
   if (shown.length === 0) return [ok('biggest', 'nothing')];
-  return [ok('biggest', shown.map(({ what, bytes }) => `${what} ${formatBytes(bytes)}`).join(', '))];
+  const list = shown.map(({ what, bytes }) => `${what} ${formatBytes(bytes)}`).join(', ');
+  return [ok('biggest', list), ...consumers.flatMap(buildCacheFindings)];
+}
+
+/** The platform leaves it, since it is not only ours (docs/decisions/0107). */
+function buildCacheFindings({ what, bytes }: Consumer): Finding[] {
+  if (what !== ENGINE_CACHE || bytes < LARGE_ENGINE_CACHE) return [];
+  const bound = '{"builder": {"gc": {"enabled": true, "defaultKeepStorage": "10GB"}}}';
+  const hint = `Bound it with ${bound} in /etc/docker/daemon.json, or free it with: docker builder prune`;
+  return [warn('build cache', `${formatBytes(bytes)} of Dockerfile builds, which nothing bounds`, hint)];
 }
 
 function leftoverFindings(count: number): Finding[] {

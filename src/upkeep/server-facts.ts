@@ -13,7 +13,7 @@ import { listCaches } from './build-caches.js';
 import { forecastDisk } from './disk-forecast.js';
 import { listSamples } from './disk-samples.js';
 import type { DiskSpace } from './disk-space.js';
-import type { Consumer, Fact, ServerFacts } from './doctor.js';
+import { type Consumer, ENGINE_CACHE, type Fact, type ServerFacts } from './doctor.js';
 import type { LayerWatch } from './layer-watch.js';
 import { planLeftovers } from './leftovers.js';
 import { appOfImage } from './release-images.js';
@@ -110,7 +110,7 @@ async function listConsumers(sources: FactSources): Promise<Consumer[]> {
     { what: 'work of builds', bytes: await treeBytes(paths.temporary) },
     { what: 'database backups', bytes: await treeBytes(paths.backups) },
     { what: 'ballast', bytes: await fileBytes(paths.ballast) },
-    { what: "the engine's build cache", bytes: await engine.buildCacheBytes() },
+    { what: ENGINE_CACHE, bytes: await engine.buildCacheBytes() },
     ...(await imageConsumers(sources)),
     ...(await cacheConsumers(sources)),
   ];

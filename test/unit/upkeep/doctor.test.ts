@@ -60,6 +60,13 @@ describe('examine', () => {
       'warn',
       /only weigh less.*the kernel has none/,
     ],
+    [
+      'a large cache of BuildKit',
+      { consumers: [{ what: "the engine's build cache", bytes: 13 * GB }] },
+      'build cache',
+      'warn',
+      /13 GB of Dockerfile builds/,
+    ],
     ['no router', { isRouterUp: false }, 'router', 'fail', /does not run/],
     ['no collector', { collector: { error: 'no answer' } }, 'log collector', 'fail', /no answer/],
     ['lost lines', { collector: { pid: 7, unstored: 3 } }, 'log collector', 'warn', /3 lines/],
