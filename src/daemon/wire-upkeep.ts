@@ -13,9 +13,11 @@ import type { LogClient } from '../logs/client.js';
 import { listApps } from '../platform/apps.js';
 import { findHaproxy } from '../router/haproxy-process.js';
 import type { MeterReport } from '../router/request-meter.js';
+import type { Router } from '../router/router.js';
 import { CONFIG_FILE } from '../router/settings.js';
 import type { DiskSpace } from '../upkeep/disk-space.js';
 import { createLayerWatch, type LayerNotice } from '../upkeep/layer-watch.js';
+import type { RequestCounts } from '../upkeep/server-metrics.js';
 import { createServerUpkeep, type ServerUpkeep } from '../upkeep/server-upkeep.js';
 import { runUpkeep, TIMING, type UpkeepDeps } from '../upkeep/upkeep.js';
 import type { DiskConfig } from './disk-config.js';
@@ -25,6 +27,7 @@ import { describeFirewall } from './wire-firewall.js';
 const LAG_RESOLUTION_MS = 100;
 
 interface Parts {
+  readonly router: Pick<Router, 'droppedLines'>;
   readonly db: Database;
   readonly engine: Engine;
   readonly buildCpu: Pick<BuildCpu, 'state'>;
@@ -84,6 +87,7 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
     passMs: dynos.passMs,
     eventLoopLag: () => readLag(lag),
     requests: async () => countRequests((await logs.requests()) as MeterReport),
+    droppedRouterLines: () => parts.router.droppedLines(),
     memoryBytes: () => process.memoryUsage.rss(),
     moreFindings: [async () => [describeFirewall(firewall.state())]],
     paths,
@@ -105,8 +109,14 @@ function countDynos({ db, dynos }: Parts): Record<string, number> {
   return counts;
 }
 
-function countRequests({ apps }: MeterReport): Map<string, number> {
-  return new Map(Object.entries(apps).map(([appId, { count }]) => [appId, count]));
+function countRequests({ apps }: MeterReport): Map<string, RequestCounts> {
+  return new Map(
+    Object.entries(apps).map(([appId, { count, classes }]) => [
+      appId,
+      // A collector of an earlier version counts no classes.
+      { reached: count, classes: classes ?? [] },
+    ]),
+  );
 }
 
 /** In seconds; begins anew. The histogram counts the timer's own interval too. */

@@ -29,6 +29,7 @@ import { createRouter, type Router } from '../router/router.js';
 import { createDiskSpace } from '../upkeep/disk-space.js';
 import { type Config, type DataPaths, platformUrl } from './config.js';
 import { loadDiskConfig } from './disk-config.js';
+import { tellDroppedLines } from './dropped-lines.js';
 import { ensureCollector } from './ensure-collector.js';
 import { createFreeFiles } from './free-files.js';
 import { openOwnDatabase } from './open-database.js';
@@ -88,7 +89,7 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
     clientId: options.newId(),
     log: log.child({ part: 'logs' }),
   });
-  const router = wireRouter(options, stopping.signal);
+  const router = wireRouter(options, { logs, signal: stopping.signal });
   const network = `paas-${identity.instance}`;
   const dynos = wireDynos(options, { db, engine, logs, router, network, signal: stopping.signal });
   const firewall = wireFirewall(options, { engine, network });
@@ -101,7 +102,8 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
   };
   const held = createHeldPushes({ db, place, log: log.child({ part: 'git' }) });
   const deploys = wireDeploys(options, { db, engine, buildCpu, logs, dynos, network, space, branches: held });
-  const upkeep = wireUpkeep(options, { db, engine, buildCpu, logs, dynos, deploys, space, disk, firewall });
+  const running = { engine, buildCpu, logs, router, dynos, deploys };
+  const upkeep = wireUpkeep(options, { ...running, db, space, disk, firewall });
   const pushes = createPushes({
     db,
     deploys,
@@ -233,8 +235,19 @@ async function requireEngine(
   }
 }
 
-function wireRouter({ config, paths, log }: DaemonOptions, signal: AbortSignal): Router {
+/** The router looks every ten seconds. */
+const DROPPED_LINES_MS = 11_000;
+
+function wireRouter(
+  { config, paths, log }: DaemonOptions,
+  { logs, signal }: { logs: LogClient; signal: AbortSignal },
+): Router {
   return createRouter({
+    onDroppedLines: (count) => {
+      tellDroppedLines(logs, { count, sinceMs: Date.now() - DROPPED_LINES_MS }).catch((err) =>
+        log.warn({ err, count }, 'dropped router lines are not told to the apps'),
+      );
+    },
     dir: paths.haproxy,
     bindAddress: config.bindAddress,
     httpPort: config.httpPort,

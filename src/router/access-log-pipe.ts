@@ -13,7 +13,7 @@ import { AccessLogReader, type AppAccess } from './access-log-reader.js';
 /** Some 3,500 lines: what may wait between two looks. */
 const PIPE_BYTES = 1024 * 1024;
 const F_SETPIPE_SZ = 1031;
-const POLL_MS = 20;
+const POLL_MS = 50;
 /** For the beginning of a line whose end is not there yet. */
 const REST_BYTES = 16 * 1024;
 

@@ -3,7 +3,7 @@
 // and goes on when the daemon ends. What it routes is asked of it each time, never remembered; the files beside it
 // always say the same, so that a reload or a restart forgets nothing.
 
-import { access, mkdir, readFile, stat, truncate } from 'node:fs/promises';
+import { access, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
 import type { Logger } from '../log.js';
@@ -17,6 +17,7 @@ import {
   spawnHaproxy,
   until,
 } from './haproxy-process.js';
+import { DroppedLines, limitMessages } from './housekeeping.js';
 import { createRouterFiles, type RouterFiles } from './router-files.js';
 import { checkAppId, checkServerName, type RouterState } from './router-state.js';
 import { type Ask, askReload, type HaproxyProcesses, showProcesses, withWorker } from './runtime-api.js';
@@ -48,6 +49,8 @@ export interface Router {
   listenForWakes(onWake: (appId: string) => void, signal: AbortSignal): Promise<void>;
   /** What each server of the newest worker has answered so far; counts begin anew when HAProxy is reloaded. */
   traffic(): Promise<ServerTraffic[]>;
+  /** Lines of the access log that HAProxy could not write, all apps together, since `start`. */
+  droppedLines(): number;
   /** Ends HAProxy. For uninstalling, and tests. */
   stop(): Promise<void>;
 }
@@ -58,6 +61,8 @@ export interface RouterOptions extends RouterSettings {
   /** The named pipe that HAProxy writes its access log to. */
   readonly accessLogPath: string;
   readonly log: Logger;
+  /** Told within ten seconds how many lines of the access log HAProxy has dropped since the last time. */
+  readonly onDroppedLines?: ((count: number) => void) | undefined;
   /** Aborted when the daemon ends: HAProxy runs on, unwatched. */
   readonly signal: AbortSignal;
 }
@@ -68,7 +73,6 @@ const HOUSEKEEPING_EVERY = 66;
 const START_TIMEOUT_MS = 10_000;
 /** For a master that is not known yet, and may be in the middle of a reload. */
 const ADOPT_TIMEOUT_MS = 3000;
-const MESSAGES_LIMIT_BYTES = 5 * 1024 * 1024;
 
 /** Makes a router over the HAProxy of `options.dir`. Nothing happens before `start`. */
 export function createRouter(options: RouterOptions): Router {
@@ -90,7 +94,7 @@ class HaproxyRouter implements Router {
   /** Some server could not be deleted yet, because a connection to it is left. */
   #hasLeftovers = false;
   readonly #files: RouterFiles;
-  #droppedLogs = new Map<number, number>();
+  readonly #droppedLines = new DroppedLines();
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -150,6 +154,10 @@ class HaproxyRouter implements Router {
     return await this.#unlessEnded(worker, [], () =>
       withWorker(this.#masterSocket, worker, async (ask) => parseTraffic(await ask('show stat -1 4 -1'))),
     );
+  }
+
+  droppedLines(): number {
+    return this.#droppedLines.total;
   }
 
   async stop(): Promise<void> {
@@ -288,7 +296,8 @@ class HaproxyRouter implements Router {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    let round = 0;
+    // Housekeeping comes in the first round: what happens from then on is new.
+    let round = -1;
     try {
       for await (const _ of setInterval(WATCH_INTERVAL_MS, undefined, { signal })) {
         round += 1;
@@ -324,19 +333,17 @@ class HaproxyRouter implements Router {
 
   async #keepHouse(): Promise<void> {
     const processes = await this.#findProcesses();
-    const droppedLogs = new Map<number, number>();
+    const counts = new Map<number, number>();
     for (const pid of allWorkers(processes)) {
-      const count = await this.#unlessEnded(pid, 0, () =>
-        withWorker(this.#masterSocket, pid, readDroppedLogs),
-      );
-      const more = count - (this.#droppedLogs.get(pid) ?? 0);
-      if (more > 0) this.#options.log.warn({ count: more }, 'access log lines were dropped');
-      droppedLogs.set(pid, count);
+      const read = () => withWorker(this.#masterSocket, pid, readDroppedLogs);
+      counts.set(pid, await this.#unlessEnded(pid, 0, read));
     }
-    this.#droppedLogs = droppedLogs;
-    const messages = join(this.#options.dir, MESSAGES_FILE);
-    // HAProxy appends, so that it goes on at the new end.
-    if ((await stat(messages)).size > MESSAGES_LIMIT_BYTES) await truncate(messages, 0);
+    const more = this.#droppedLines.look(counts);
+    if (more > 0) {
+      this.#options.log.warn({ count: more }, 'access log lines were dropped');
+      this.#options.onDroppedLines?.(more);
+    }
+    await limitMessages(join(this.#options.dir, MESSAGES_FILE));
   }
 }
 

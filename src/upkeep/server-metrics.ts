@@ -7,6 +7,14 @@ import type { DiskSpace } from './disk-space.js';
 import type { Metric, MetricValue } from './prometheus.js';
 import { readDisks } from './server-facts.js';
 
+/** What came of an app's requests. */
+export interface RequestCounts {
+  /** How many reached a dyno. */
+  readonly reached: number;
+  /** Answers by the first digit of their status, 1 to 5, at its place less one. */
+  readonly classes: readonly number[];
+}
+
 export interface MetricSources {
   readonly db: Database;
   readonly space: DiskSpace;
@@ -17,11 +25,15 @@ export interface MetricSources {
   readonly passMs: () => number | undefined;
   /** How late timers of the daemon were since this was last asked, in seconds. */
   readonly eventLoopLag: () => { readonly p50: number; readonly p99: number; readonly max: number };
-  /** Requests that reached a dyno of an app, by app id, since the log collector started. */
-  readonly requests: () => Promise<ReadonlyMap<string, number>>;
+  /** Requests by app id, since the log collector started. */
+  readonly requests: () => Promise<ReadonlyMap<string, RequestCounts>>;
+  /** Lines of the access log that HAProxy had to drop, since the daemon started. */
+  readonly droppedRouterLines: () => number;
   /** Resident memory of the daemon. */
   readonly memoryBytes: () => number;
 }
+
+const CLASSES = [1, 2, 3, 4, 5];
 
 /** All figures; those that cannot be had now are left out. */
 export async function gatherMetrics(sources: MetricSources): Promise<Metric[]> {
@@ -99,10 +111,29 @@ async function logMetrics({ logs }: MetricSources): Promise<Metric[]> {
   ];
 }
 
-async function requestMetrics({ db, requests }: MetricSources): Promise<Metric[]> {
-  const counts = await requests().catch(() => new Map<string, number>());
-  const values = listApps(db).map(({ id, name }) => ({ value: counts.get(id) ?? 0, labels: { app: name } }));
-  return [counter('paas_router_requests_total', 'Requests that reached a dyno of the app.', values)];
+async function requestMetrics({ db, requests, droppedRouterLines }: MetricSources): Promise<Metric[]> {
+  const counts = await requests().catch(() => new Map<string, RequestCounts>());
+  const apps = listApps(db).map(({ id, name }) => ({ name, counts: counts.get(id) }));
+  return [
+    counter(
+      'paas_router_requests_total',
+      'Requests that reached a dyno of the app.',
+      apps.map(({ name, counts: of }) => ({ value: of?.reached ?? 0, labels: { app: name } })),
+    ),
+    counter(
+      'paas_router_responses_total',
+      "Answers to the app's clients, those of the router itself included, by class of status.",
+      apps.flatMap(({ name, counts: of }) =>
+        CLASSES.map((digit) => ({
+          value: of?.classes[digit - 1] ?? 0,
+          labels: { app: name, class: `${digit}xx` },
+        })),
+      ),
+    ),
+    counter('paas_router_log_lines_dropped_total', 'Router log lines dropped since the daemon started.', [
+      { value: droppedRouterLines() },
+    ]),
+  ];
 }
 
 function gauge(name: string, help: string, values: readonly MetricValue[]): Metric {

@@ -112,6 +112,8 @@ describe('a data directory on a full disk', () => {
     const metrics = await paas.owner.api('GET', '/metrics');
     expect(metrics.body).toMatch(/^paas_disk_free_bytes\{holds="data"\} \d+$/m);
     expect(metrics.body).toMatch(/^paas_dynos\{state="up"\} 1$/m);
+    expect(metrics.body).toMatch(/^paas_router_responses_total\{app="full",class="2xx"\} [1-9]\d*$/m);
+    expect(metrics.body).toMatch(/^paas_router_log_lines_dropped_total 0$/m);
   });
 
   it('answers writes with 507 when nothing fits, reads go on, no half release; works again by itself', async () => {

@@ -307,6 +307,25 @@ describe('the access log', () => {
     await reading;
   }, 60_000);
 
+  test('counts the lines that found no place, and tells of them', async () => {
+    const told: number[] = [];
+    await using log = await startRouter({ onDroppedLines: (count) => told.push(count) });
+    await using a = await startBackend();
+    await log.router.apply(log.state([appWith('a.test', [a.server])]));
+    // Without a reader the pipe holds 64 KiB.
+    const path = `/${'a'.repeat(1000)}`;
+    for (let i = 0; i < 100; i += 1) await get(log.port, 'a.test', { path });
+    await expect.poll(() => told.length, { timeout: 20_000 }).toBe(1);
+    const stop = new AbortController();
+    let read = 0;
+    for await (const batch of receiveAccessLog({ path: log.accessLogPath, signal: stop.signal })) {
+      for (const { lineCount } of batch) read += lineCount;
+      stop.abort();
+    }
+    expect(told[0]).toBe(100 - read);
+    expect(log.router.droppedLines()).toBe(100 - read);
+  }, 40_000);
+
   test('keeps lines for a reader that was away', async () => {
     await using log = await startRouter();
     await using a = await startBackend();

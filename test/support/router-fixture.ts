@@ -26,17 +26,16 @@ export interface RouterFixture extends AsyncDisposable {
 
 export interface RouterOverrides {
   runAs?: { user: string; group: string };
+  onDroppedLines?: (count: number) => void;
 }
 
 /** Starts a router that knows no app yet, on a free port. */
-export async function startRouter(
-  overrides: { runAs?: { user: string; group: string } } = {},
-): Promise<RouterFixture> {
+export async function startRouter(overrides: RouterOverrides = {}): Promise<RouterFixture> {
   const dir = await mkdtemp(join(tmpdir(), 'paas-router-'));
   const port = await freePort();
   const accessLogPath = join(dir, 'access-log.fifo');
   const log = createLogger({ level: process.env['PAAS_TEST_LOG'] ?? 'silent', isTty: false, name: 'test' });
-  const make = (signal: AbortSignal, { runAs }: RouterOverrides) =>
+  const make = (signal: AbortSignal, { runAs, onDroppedLines }: RouterOverrides) =>
     createRouter({
       dir,
       httpPort: port,
@@ -44,6 +43,7 @@ export async function startRouter(
       maxConnections: 4000,
       threads: 2,
       runAs,
+      onDroppedLines,
       haproxyPath: HAPROXY,
       accessLogPath,
       log,
