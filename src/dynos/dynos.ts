@@ -9,7 +9,7 @@ import type { ContainerEvent, Engine } from '../engine/engine.js';
 import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import type { LogClient } from '../logs/client.js';
-import { type App, listApps } from '../platform/apps.js';
+import type { App } from '../platform/apps.js';
 import { onChange } from '../platform/changes.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import type { Release } from '../platform/releases.js';
@@ -107,7 +107,11 @@ export function createDynos(options: DynosOptions): Dynos {
     run: () => runLoops(options, parts),
     formation,
     why: createWhy({ db, healthNotes: parts.liveness.healthNotes, listFormation: formation }),
-    runChecks: createRunChecks(parts.liveness),
+    runChecks: createRunChecks({
+      db,
+      engine: options.engine,
+      containersOf: (appId) => reconciler.containersOf(appId),
+    }),
     passMs: () => reconciler.passMs,
     list: async (app) => [...formation(app), ...(await oneOffs.list(app))],
     condemn(containerId, verdict) {
@@ -149,6 +153,7 @@ function createParts(options: DynosOptions) {
   const healthNotes = createHealthNotes();
   const shared = { db, engine, dynoLog, log, settings, newSuffix, onStep: options.onStep };
   const containersOf = (appId: AppId) => reconciler.containersOf(appId);
+  const allContainers = () => reconciler.allContainers();
   const releasePhases = createReleasePhases({ ...shared, newRunNumber, signal, onEnd: wakeup.wake });
   const outOfMemory = createOutOfMemory({ db, engine, dynoLog, log, signal });
   const seenEnds = createSeenEnds();
@@ -179,15 +184,14 @@ function createParts(options: DynosOptions) {
       {
         db,
         dynoLog,
-        listApps: () => listApps(db),
-        containersOf,
+        allContainers,
         readMemory: createMemoryReader(),
         intervalMs: settings.memorySampleMs,
       },
       runSignal,
     );
   const oneOffs = createOneOffs({ ...shared, newRunNumber, signal });
-  const liveness = { ...shared, lives, healthNotes, random, wake: wakeup.wake, containersOf };
+  const liveness = { ...shared, lives, healthNotes, random, wake: wakeup.wake, allContainers };
   return {
     wakeup,
     lives,

@@ -15,6 +15,8 @@ export interface Inventory {
   look(scope: Scope, adopt: (container: Container) => Promise<void>): Promise<readonly Container[]>;
   /** The dyno containers of an app, in the phase they are in now. */
   of(appId: AppId): readonly DynoContainer[];
+  /** The same of all apps. */
+  all(): readonly DynoContainer[];
   /** Addresses of all containers. */
   usedAddresses(): ReadonlySet<string>;
 }
@@ -51,6 +53,11 @@ export function createInventory(deps: {
     });
   }
 
+  function asOfNow(container: DynoContainer): DynoContainer {
+    const phase = lives.get(container.containerId)?.phase ?? container.phase;
+    return phase === container.phase ? container : { ...container, phase };
+  }
+
   return {
     async look(scope, adopt) {
       if (scope !== 'all' && scope.size === 0) return [];
@@ -75,11 +82,8 @@ export function createInventory(deps: {
       for (const app of new Set(containers.map(appOf))) dynos.set(app, readDynos(listed.get(app) ?? []));
       return containers;
     },
-    of: (appId) =>
-      (dynos.get(appId) ?? []).map((container) => ({
-        ...container,
-        phase: lives.get(container.containerId)?.phase ?? container.phase,
-      })),
+    of: (appId) => (dynos.get(appId) ?? []).map(asOfNow),
+    all: () => [...dynos.values()].flatMap((group) => group.map(asOfNow)),
     usedAddresses: () =>
       new Set([...listed.values()].flat().flatMap(({ ip }) => (ip === undefined ? [] : [ip]))),
   };

@@ -8,7 +8,7 @@ import type { Engine } from '../engine/engine.js';
 import { isFrozen } from '../engine/process-tree.js';
 import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
-import { getApp, listApps } from '../platform/apps.js';
+import { getApp } from '../platform/apps.js';
 import { onChange } from '../platform/changes.js';
 import { type Check, describeProbe } from '../platform/check.js';
 import { checksOf } from '../platform/checks.js';
@@ -30,7 +30,7 @@ export interface LivenessDeps {
   readonly healthNotes: HealthNotes;
   readonly dynoLog: DynoLog;
   readonly log: Logger;
-  readonly containersOf: (appId: AppId) => readonly DynoContainer[];
+  readonly allContainers: () => readonly DynoContainer[];
   /** Wakes the loop. */
   readonly wake: (appId: AppId) => void;
   /** Random number in [0, 1): dynos are not all asked at the same moment. */
@@ -104,18 +104,17 @@ function follow(
   generations: ReadonlyMap<string, number>,
 ): void {
   const present = new Set<string>();
-  for (const app of listApps(deps.db)) {
-    const generation = generations.get(app.id) ?? 0;
-    for (const dyno of deps.containersOf(app.id)) {
-      const life = deps.lives.get(dyno.containerId);
-      if (!dyno.isRunning || life === undefined || life.phase === 'stopping') continue;
-      present.add(dyno.containerId);
-      const isKnown = watches.get(dyno.containerId)?.generation === generation;
-      if (isKnown || life.phase !== 'up') continue;
-      const { liveness } = checksOf(deps.db, { ...dyno, app });
-      const { random } = deps;
-      watches.set(dyno.containerId, newWatch(dyno, liveness.checks, { generation, random }));
-    }
+  for (const dyno of deps.allContainers()) {
+    const life = deps.lives.get(dyno.containerId);
+    if (!dyno.isRunning || life === undefined || life.phase === 'stopping') continue;
+    present.add(dyno.containerId);
+    const generation = generations.get(dyno.appId) ?? 0;
+    if (watches.get(dyno.containerId)?.generation === generation || life.phase !== 'up') continue;
+    const app = getApp(deps.db, dyno.appId);
+    if (app === undefined) continue;
+    const { liveness } = checksOf(deps.db, { ...dyno, app });
+    const { random } = deps;
+    watches.set(dyno.containerId, newWatch(dyno, liveness.checks, { generation, random }));
   }
   for (const id of watches.keys()) if (!present.has(id)) watches.delete(id);
   deps.healthNotes.keepOnly(present);
@@ -182,12 +181,14 @@ async function askOnce(
 ): Promise<void> {
   const { check } = entry;
   const life = deps.lives.get(watch.dyno.containerId);
-  const checking = life === undefined ? signal : AbortSignal.any([signal, life.checking.signal]);
+  const ofLife = life?.checking.signal ?? signal;
+  // Only a command is cut short; a joined signal costs more than asking a port.
+  const checking = check.probe.kind === 'command' ? AbortSignal.any([signal, ofLife]) : ofLife;
   let result: ProbeResult;
   try {
     result = await probe(target, check, { engine: deps.engine, signal: checking });
   } catch (error) {
-    if (checking.aborted) return;
+    if (checking.aborted || signal.aborted) return;
     throw error;
   } finally {
     entry.nextAt = performance.now() + check.intervalMs;

@@ -1,9 +1,8 @@
 // Watches how near dynos are to their memory limit, and says so as Heroku does: R14. The limit is hard, so a dyno that
 // needs more is killed (R15, out-of-memory.ts); this is the warning before it.
 
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
-import type { AppId } from '../ids.js';
 import { recordIncident } from '../platform/incidents.js';
 import { type DynoContainer, dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
@@ -43,10 +42,9 @@ export function judgeMemory(
 export interface MemoryWatchDeps {
   readonly db: Database;
   readonly dynoLog: DynoLog;
-  readonly listApps: () => readonly { readonly id: AppId }[];
-  readonly containersOf: (appId: AppId) => readonly DynoContainer[];
+  readonly allContainers: () => readonly DynoContainer[];
   /** Bytes in use of a container; undefined when unknown. */
-  readonly readMemory: (containerId: string) => Promise<number | undefined>;
+  readonly readMemory: (containerId: string) => number | undefined;
   readonly intervalMs: number;
 }
 
@@ -55,25 +53,25 @@ export async function watchMemory(deps: MemoryWatchDeps, signal: AbortSignal): P
   let states = new Map<string, MemoryState>();
   while (!signal.aborted) {
     const next = new Map<string, MemoryState>();
-    for (const app of deps.listApps()) {
-      for (const container of deps.containersOf(app.id)) {
-        if (!container.isRunning || container.phase === 'stopping') continue;
-        const state = await sampleOne(deps, container, states.get(container.containerId));
-        if (state !== undefined) next.set(container.containerId, state);
-      }
+    for (const container of deps.allContainers()) {
+      if (!container.isRunning || container.phase === 'stopping') continue;
+      const state = sampleOne(deps, container, states.get(container.containerId));
+      if (state !== undefined) next.set(container.containerId, state);
+      // Whatever else there is to do comes in between.
+      await setImmediate();
     }
     states = next;
     await sleep(deps.intervalMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
-async function sampleOne(
+function sampleOne(
   deps: MemoryWatchDeps,
   container: DynoContainer,
   before: MemoryState | undefined,
-): Promise<MemoryState | undefined> {
+): MemoryState | undefined {
   const { appId, containerId, memoryBytes, releaseVersion } = container;
-  const usedBytes = await deps.readMemory(containerId);
+  const usedBytes = deps.readMemory(containerId);
   if (usedBytes === undefined || !(memoryBytes > 0)) return before;
   const judged = judgeMemory(before, { usedBytes, limitBytes: memoryBytes, nowMs: deps.db.now() });
   const dyno = dynoName(container);

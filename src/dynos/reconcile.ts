@@ -51,6 +51,8 @@ export interface Reconciler {
   whenPassed(signal: AbortSignal): Promise<void>;
   /** The dyno containers as the newest pass saw them. */
   containersOf(appId: AppId): readonly DynoContainer[];
+  /** The same of all apps. */
+  allContainers(): readonly DynoContainer[];
   /** How long the newest pass over all apps took; undefined before the first. */
   readonly passMs: number | undefined;
 }
@@ -132,6 +134,10 @@ class Loop implements Reconciler {
 
   containersOf(appId: AppId): readonly DynoContainer[] {
     return this.#inventory.of(appId);
+  }
+
+  allContainers(): readonly DynoContainer[] {
+    return this.#inventory.all();
   }
 
   #nextScope(): Scope {

@@ -1,7 +1,8 @@
 // What a container uses of its memory limit, read from the kernel's own files: an ask of the engine costs a hundred
-// times as much.
+// times as much. Read synchronously: the kernel answers from memory, and a turn through the thread pool costs ten times
+// the read.
 
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 
 /** Where the engine puts the control group of a container: cgroup v1 and v2, driver cgroupfs and systemd. */
 export const GROUPS: readonly { directory: (id: string) => string; version: 1 | 2 }[] = [
@@ -17,11 +18,11 @@ const FILES = {
 } as const;
 
 /** Reads the memory of containers; remembers which of the places this engine uses. */
-export function createMemoryReader(): (containerId: string) => Promise<number | undefined> {
+export function createMemoryReader(): (containerId: string) => number | undefined {
   let known: (typeof GROUPS)[number] | undefined;
-  return async (containerId) => {
+  return (containerId) => {
     for (const place of known === undefined ? GROUPS : [known]) {
-      const bytes = await readWorkingSet(place.directory(containerId), place.version);
+      const bytes = readWorkingSet(place.directory(containerId), place.version);
       if (bytes === undefined) continue;
       known = place;
       return bytes;
@@ -38,13 +39,10 @@ export function workingSet(version: 1 | 2, usage: string, stat: string): number 
   return Math.max(0, used - Number(inactive));
 }
 
-async function readWorkingSet(directory: string, version: 1 | 2): Promise<number | undefined> {
+function readWorkingSet(directory: string, version: 1 | 2): number | undefined {
   try {
-    const [usage, stat] = await Promise.all([
-      readFile(`${directory}/${FILES[version].usage}`, 'utf8'),
-      readFile(`${directory}/memory.stat`, 'utf8'),
-    ]);
-    return workingSet(version, usage, stat);
+    const usage = readFileSync(`${directory}/${FILES[version].usage}`, 'utf8');
+    return workingSet(version, usage, readFileSync(`${directory}/memory.stat`, 'utf8'));
   } catch {
     // It has ended, or lies elsewhere.
     return undefined;
