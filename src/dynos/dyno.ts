@@ -59,8 +59,10 @@ export interface DynoContainer {
   readonly number: number;
   readonly releaseVersion: number;
   readonly memoryBytes: number;
-  /** Epoch ms of its creation, compared with restart wishes. */
-  readonly startedFor: number;
+  /** How many restarts of the dyno had been asked for when it was made. */
+  readonly restarts: number;
+  /** Epoch ms. */
+  readonly createdAt: number;
   readonly isRunning: boolean;
   readonly phase: Phase;
   readonly verdict?: Verdict | undefined;
@@ -84,7 +86,9 @@ export function readDynoContainer(container: Container, phase: Phase): DynoConta
     number,
     releaseVersion,
     memoryBytes: Number(labels[LABEL.memory]),
-    startedFor: Number(labels[LABEL.startedFor]),
+    // One of an earlier version, which did not count them, is as good as one that was made for none.
+    restarts: Number(labels[LABEL.restarts] ?? 0),
+    createdAt: container.createdAt,
     isRunning: ['running', 'created', 'paused'].includes(container.state),
     phase,
     ip: container.ip,

@@ -180,20 +180,20 @@ function wantedSlots(state: AppState): Slot[] {
   );
 }
 
-/** Whether the container is what the slot asks for: this release, this size, and not older than a restart wish. */
+/** Whether the container is what the slot asks for: this release, this size, and made for the restarts that are asked for. */
 function fits(container: DynoContainer, slot: Slot, state: AppState): boolean {
   return (
     placeKey(container) === placeKey(slot) &&
     container.releaseVersion === slot.releaseVersion &&
     container.memoryBytes === slot.memoryBytes &&
-    container.startedFor >= (wishFor(state, slot)?.restartAt ?? 0)
+    container.restarts >= (wishFor(state, slot)?.restarts ?? 0)
   );
 }
 
 /** Whether it is to be replaced for its age alone. */
 function isOld(container: DynoContainer, state: AppState): boolean {
   if (state.cycleMs === undefined || container.phase === 'starting') return false;
-  const age = state.nowMs - container.startedFor;
+  const age = state.nowMs - container.createdAt;
   return age >= state.cycleMs * (1 + CYCLE_SPREAD * fractionOf(container.containerId));
 }
 

@@ -88,7 +88,7 @@ async function createDyno(
       (request) =>
         dynoSpec({
           ...request,
-          startedFor: startedFor(deps.db, slot),
+          restarts: restartsOf(deps.db, slot),
           cpuShares: cpuSharesOf(slot.memoryBytes),
         }),
     );
@@ -101,10 +101,9 @@ async function createDyno(
   }
 }
 
-/** Now, but never before the wish that it fulfils: the clock may have been set back since. */
-function startedFor(db: Database, slot: Slot): number {
+function restartsOf(db: Database, slot: Slot): number {
   const wish = listDynoWishes(db, slot.appId).find((each) => dynoName(each) === dynoName(slot));
-  return Math.max(db.now(), wish?.restartAt ?? 0);
+  return wish?.restarts ?? 0;
 }
 
 /** The engine would not create or start it: counts as a crash, so that it is tried again with growing waits. */

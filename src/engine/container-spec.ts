@@ -16,8 +16,8 @@ export const LABEL = {
   number: 'paas.number',
   /** Id of the build that the container works for. */
   build: 'paas.build',
-  /** Wall-clock ms of creation, for restart wishes. */
-  startedFor: 'paas.wish',
+  /** How many restarts of the dyno had been asked for when it was made. */
+  restarts: 'paas.restarts',
   /** Memory limit in bytes, so that a change of size replaces a dyno. */
   memory: 'paas.memory',
   /** On an image that only holds what buildpacks vendored: the digest of that. */
@@ -103,15 +103,15 @@ export interface ReleaseContainerRequest extends ContainerRequest {
   readonly network: { readonly name: string; readonly ip: string | undefined };
 }
 
-/** A dyno of the formation. `startedFor` is the wall-clock ms that restart wishes are compared with. */
+/** A dyno of the formation. `restarts` is compared with those that are asked for later. */
 export function dynoSpec(
-  request: ReleaseContainerRequest & { readonly startedFor: number; readonly cpuShares?: number },
+  request: ReleaseContainerRequest & { readonly restarts: number; readonly cpuShares?: number },
 ): ContainerSpec {
   return {
     ...releaseContainer(request, 'dyno'),
     labels: labelsOf(request, 'dyno', {
       ...releaseLabels(request),
-      [LABEL.startedFor]: String(request.startedFor),
+      [LABEL.restarts]: String(request.restarts),
     }),
     cpuShares: request.cpuShares ?? 1024,
   };

@@ -11,8 +11,8 @@ import type { IncidentKind } from './incidents.js';
 export interface DynoWish {
   readonly type: string;
   readonly number: number;
-  /** A container made before this moment (epoch ms) is to be replaced. */
-  readonly restartAt: number | undefined;
+  /** How often its restart was asked for: a container that was made for fewer is to be replaced. */
+  readonly restarts: number;
   /** Stays down until restarted, scaled or released anew. */
   readonly stopped: boolean;
 }
@@ -36,7 +36,7 @@ export function restartDynos(
   db: Database,
   options: { app: App; type?: string | undefined; number?: number | undefined },
 ): void {
-  setWishes(db, options, { restartAt: db.now(), stopped: 0 });
+  setWishes(db, options, { restarts: 1, stopped: 0 });
 }
 
 /** Asks for dynos to be stopped until they are restarted. Throws `not_found`. */
@@ -44,19 +44,14 @@ export function stopDynos(
   db: Database,
   options: { app: App; type: string; number?: number | undefined },
 ): void {
-  setWishes(db, options, { restartAt: null, stopped: 1 });
+  setWishes(db, options, { restarts: 0, stopped: 1 });
 }
 
 export function listDynoWishes(db: Database, appId: AppId): DynoWish[] {
   const rows = db.sql
-    .prepare('select type, number, restart_at, stopped from dyno_wishes where app_id = ?')
-    .all(appId) as { type: string; number: number; restart_at: number | null; stopped: number }[];
-  return rows.map((row) => ({
-    type: row.type,
-    number: row.number,
-    restartAt: row.restart_at ?? undefined,
-    stopped: row.stopped === 1,
-  }));
+    .prepare('select type, number, restarts, stopped from dyno_wishes where app_id = ?')
+    .all(appId) as { type: string; number: number; restarts: number; stopped: number }[];
+  return rows.map((row) => ({ ...row, stopped: row.stopped === 1 }));
 }
 
 /**
@@ -125,7 +120,7 @@ export function clearCrashes(db: Database, dyno: { appId: AppId; type: string; n
 function setWishes(
   db: Database,
   options: { app: App; type?: string | undefined; number?: number | undefined },
-  wish: { restartAt: number | null; stopped: number },
+  wish: { restarts: 0 | 1; stopped: number },
 ): void {
   const { app, type, number } = options;
   db.write((announce) => {
@@ -140,11 +135,11 @@ function setWishes(
     for (const dyno of dynos) {
       db.sql
         .prepare(
-          `insert into dyno_wishes (app_id, type, number, restart_at, stopped) values (?, ?, ?, ?, ?)
+          `insert into dyno_wishes (app_id, type, number, restarts, stopped) values (?, ?, ?, ?, ?)
            on conflict (app_id, type, number) do update set
-             restart_at = coalesce(excluded.restart_at, restart_at), stopped = excluded.stopped`,
+             restarts = restarts + excluded.restarts, stopped = excluded.stopped`,
         )
-        .run(app.id, dyno.type, dyno.number, wish.restartAt, wish.stopped);
+        .run(app.id, dyno.type, dyno.number, wish.restarts, wish.stopped);
       if (wish.stopped === 0) clearCrashes(db, { appId: app.id, ...dyno });
     }
     if (wish.stopped === 0 && dynos.some((dyno) => dyno.type === 'web')) wakeUp(db, app.id);

@@ -44,7 +44,7 @@ function spec(command: string[], more: { ip?: string; env?: Record<string, strin
     env: more.env ?? {},
     memoryBytes: 64 * 1024 * 1024,
     network: { name: network, ip: more.ip },
-    startedFor: 1,
+    restarts: 0,
   });
 }
 

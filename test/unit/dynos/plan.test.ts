@@ -22,7 +22,8 @@ function container(
     number: Number(number),
     releaseVersion: release,
     memoryBytes: 512 * MB,
-    startedFor: 1000,
+    restarts: 1,
+    createdAt: 1000,
     isRunning: true,
     phase,
     ip: '10.0.0.2',
@@ -204,23 +205,23 @@ describe('planApp', () => {
       ['stop web.1 v2 surplus'],
     ],
     [
-      'replaces a dyno that is older than its restart wish',
+      'replaces a dyno that was made before its newest restart was asked for',
       state(
         { web: 1 },
         {
           containers: [container('web.1', 2, 'up')],
-          wishes: [{ type: 'web', number: 1, restartAt: 2000, stopped: false }],
+          wishes: [{ type: 'web', number: 1, restarts: 2, stopped: false }],
         },
       ),
       ['start web.1 v2'],
     ],
     [
-      'leaves one that is younger than its restart wish',
+      'leaves one that was made for its newest restart',
       state(
         { web: 1 },
         {
           containers: [container('web.1', 2, 'up')],
-          wishes: [{ type: 'web', number: 1, restartAt: 500, stopped: false }],
+          wishes: [{ type: 'web', number: 1, restarts: 1, stopped: false }],
         },
       ),
       [],
@@ -236,7 +237,7 @@ describe('planApp', () => {
         { web: 2 },
         {
           containers: [container('web.1', 2, 'up'), container('web.2', 2, 'up')],
-          wishes: [{ type: 'web', number: 2, restartAt: undefined, stopped: true }],
+          wishes: [{ type: 'web', number: 2, restarts: 0, stopped: true }],
         },
       ),
       ['stop web.2 v2 stopped-by-user'],
@@ -306,7 +307,7 @@ describe('planApp', () => {
 describe('dynos that are old', () => {
   const cycling = (more: Partial<AppState> = {}) => state({}, { nowMs: 100_000, cycleMs: 50_000, ...more });
   const old = (name: string, phase: Phase = 'up') =>
-    container(name, 2, phase, { containerId: '00000000abc', startedFor: 40_000 });
+    container(name, 2, phase, { containerId: '00000000abc', createdAt: 40_000 });
   const plan = (
     quantities: Record<string, number>,
     containers: DynoContainer[],
@@ -315,20 +316,20 @@ describe('dynos that are old', () => {
 
   it.each<[string, string[], Record<string, number>, DynoContainer[], Partial<AppState>]>([
     ['stay without cycling', [], { web: 1 }, [old('web.1')], { cycleMs: undefined }],
-    ['stay while young', [], { web: 1 }, [container('web.1', 2, 'up', { startedFor: 60_000 })], {}],
+    ['stay while young', [], { web: 1 }, [container('web.1', 2, 'up', { createdAt: 60_000 })], {}],
     ['web: the next one starts first', ['start web.1 v2'], { web: 1 }, [old('web.1')], {}],
     [
       'web: waits for it',
       [],
       { web: 1 },
-      [old('web.1'), container('web.1', 2, 'starting', { startedFor: 99_000 })],
+      [old('web.1'), container('web.1', 2, 'starting', { createdAt: 99_000 })],
       {},
     ],
     [
       'web: the old one goes when the next is up',
       ['stop web.1 v2 cycled'],
       { web: 1 },
-      [old('web.1'), container('web.1', 2, 'up', { startedFor: 99_000 })],
+      [old('web.1'), container('web.1', 2, 'up', { createdAt: 99_000 })],
       {},
     ],
     [
@@ -343,8 +344,8 @@ describe('dynos that are old', () => {
   });
 
   it('do not all go at once', () => {
-    const late = container('web.2', 2, 'up', { containerId: 'ffffffff0', startedFor: 48_000 });
-    const early = container('web.1', 2, 'up', { containerId: '00000000f', startedFor: 48_000 });
+    const late = container('web.2', 2, 'up', { containerId: 'ffffffff0', createdAt: 48_000 });
+    const early = container('web.1', 2, 'up', { containerId: '00000000f', createdAt: 48_000 });
     expect(plan({ web: 2 }, [early, late])).toEqual(['start web.1 v2']);
     expect(plan({ web: 2 }, [early, late], { nowMs: 106_000 })).toEqual(['start web.1 v2', 'start web.2 v2']);
   });

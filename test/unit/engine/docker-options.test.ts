@@ -32,7 +32,7 @@ const released = {
 };
 
 const specs: Record<ContainerSpec['role'], ContainerSpec> = {
-  dyno: dynoSpec({ ...released, startedFor: 1700 }),
+  dyno: dynoSpec({ ...released, restarts: 17 }),
   'release-phase': releasePhaseSpec({ ...released, type: 'release', number: 1234 }),
   'one-off': oneOffSpec({
     ...released,
