@@ -43,20 +43,20 @@ export function judgeRelease(evidence: ReleaseEvidence): ReleaseJudgement {
 }
 
 /**
- * The release to go back to: the newest one before `version` that was live, can run, and was not itself left by an
- * automatic rollback. Both lists newest first.
+ * The releases to go back to, best first: those before `version` that were live, can run, and were not themselves left
+ * by an automatic rollback. Both lists newest first.
  */
-export function chooseTarget(
+export function rollbackTargets(
   releases: readonly Release[],
   watches: readonly ReleaseWatch[],
   version: number,
-): Release | undefined {
+): Release[] {
   const proven = new Set(
     watches
       .filter(({ liveAt, outcome }) => liveAt !== undefined && outcome !== 'rolled-back')
       .map((watch) => watch.version),
   );
-  return releases.find(
+  return releases.filter(
     (release) => release.version < version && proven.has(release.version) && isRollbackTarget(release),
   );
 }

@@ -165,7 +165,7 @@ class Loop implements Reconciler {
     if (!this.#hasRoutedFirst) await this.#routeFirst(apps);
     const present = new Set<string>(apps.map((app) => app.id));
     this.#forget(scope, present);
-    for (const app of apps) this.#plan(app, containers, signal);
+    for (const app of apps) await this.#plan(app, containers, signal);
     this.#hands.endStrangers(present, containers, signal);
     if (scope === 'all' || !this.#isRouted) await this.#tellRouter();
     start.onStep?.('router-told');
@@ -179,10 +179,10 @@ class Loop implements Reconciler {
     }
   }
 
-  #plan(app: App, containers: readonly Container[], signal: AbortSignal): void {
+  async #plan(app: App, containers: readonly Container[], signal: AbortSignal): Promise<void> {
     const { db, releaseWatcher, releasePhases } = this.#deps;
     const state = this.#stateOf(app);
-    releaseWatcher.review(app, state);
+    await releaseWatcher.review(app, state);
     const plan = planApp(state);
     for (const action of plan.actions) this.#hands.begin(action, signal);
     if (plan.nextLookAt !== undefined) this.#looks.set(app.id, plan.nextLookAt);

@@ -3,6 +3,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
+import type { Engine } from '../engine/engine.js';
+import { hasImage } from '../engine/has-image.js';
 import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { type App, getApp } from '../platform/apps.js';
@@ -20,23 +22,30 @@ import {
   openWatch,
   type ReleaseWatch,
 } from '../platform/release-watches.js';
-import { currentRelease, listReleases, pendingReleases, type Release } from '../platform/releases.js';
+import {
+  currentRelease,
+  listReleases,
+  pendingReleases,
+  type Release,
+  setReleaseStatus,
+} from '../platform/releases.js';
 import type { Router } from '../router/router.js';
 import { type DynoContainer, dynoName, serverName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
-import { chooseTarget, judgeRelease, MIN_REQUESTS } from './judge-release.js';
+import { judgeRelease, MIN_REQUESTS, rollbackTargets } from './judge-release.js';
 import { type AppState, isLive } from './plan.js';
 import { createTrafficMeter, type TrafficMeter } from './traffic-meter.js';
 
 export interface ReleaseWatcher {
-  /** Looks at the current release of an app, and acts; call it in each pass of the loop. Never throws. */
-  review(app: App, state: AppState): void;
+  /** Looks at the current release of an app, and acts; call it in each pass of the loop. Never rejects. */
+  review(app: App, state: AppState): Promise<void>;
   /** Follows the router's counts until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
 
 export interface ReleaseWatchDeps {
   readonly db: Database;
+  readonly engine: Pick<Engine, 'inspectImage'>;
   readonly dynoLog: DynoLog;
   readonly log: Logger;
   readonly router: Pick<Router, 'traffic'>;
@@ -68,15 +77,15 @@ class Watcher implements ReleaseWatcher {
     this.#deps = deps;
   }
 
-  review(app: App, state: AppState): void {
+  async review(app: App, state: AppState): Promise<void> {
     try {
-      this.#look(app, state);
+      await this.#look(app, state);
     } catch (error) {
       this.#deps.log.warn({ err: error, app: app.name }, 'a release could not be watched');
     }
   }
 
-  #look(app: App, state: AppState): void {
+  async #look(app: App, state: AppState): Promise<void> {
     const { db } = this.#deps;
     if (state.releaseVersion === undefined || this.#settled.get(app.id) === state.releaseVersion) return;
     const release = currentRelease(db, app.id);
@@ -85,7 +94,7 @@ class Watcher implements ReleaseWatcher {
     if (watch.beganAt === undefined) beginWatch(db, release.id, this.#whatWasBefore(release, state));
     if (watch.liveAt === undefined && isLive(state)) markLive(db, release.id);
     const now = getWatch(db, release.id) ?? watch;
-    if (now.outcome === undefined) this.#decide(app, release, now);
+    if (now.outcome === undefined) await this.#decide(app, release, now);
     const after = getWatch(db, release.id) ?? now;
     if (after.outcome === undefined) this.#watched.add(app.id);
     else this.#watched.delete(app.id);
@@ -120,7 +129,7 @@ class Watcher implements ReleaseWatcher {
     return now.requests > before.traffic.requests ? { ...before, traffic: now } : before;
   }
 
-  #decide(app: App, release: Release, watch: ReleaseWatch): void {
+  async #decide(app: App, release: Release, watch: ReleaseWatch): Promise<void> {
     const { db, settings } = this.#deps;
     const windowMs = getDynoSettings(db, app.id).rollbackWindowMs ?? settings.rollbackWindowMs;
     if (windowMs === 0) {
@@ -140,7 +149,7 @@ class Watcher implements ReleaseWatcher {
       incidents: listIncidents(db, app.id, { releaseVersion: release.version, limit: MAX_INCIDENTS }),
     });
     if (judgement.kind === 'passed') endWatch(db, release.id, { outcome: 'passed', traffic });
-    if (judgement.kind === 'failed') this.#goBack(app, release, { reason: judgement.reason, traffic });
+    if (judgement.kind === 'failed') await this.#goBack(app, release, { reason: judgement.reason, traffic });
   }
 
   #crashesOf(release: Release) {
@@ -149,18 +158,20 @@ class Watcher implements ReleaseWatcher {
     );
   }
 
-  #goBack(
+  async #goBack(
     app: App,
     release: Release,
     { reason, traffic }: { reason: string; traffic: ReleaseWatch['traffic'] },
-  ): void {
+  ): Promise<void> {
     const { db, dynoLog, log } = this.#deps;
-    const target = chooseTarget(listReleases(db, app.id), listWatches(db, app.id), release.version);
+    const target = await this.#findTarget(app, release);
     const about = { appId: app.id, releaseVersion: release.version };
     const text = db.write(() => {
+      // The engine was asked meanwhile: somebody may have released or gone back.
+      if (currentRelease(db, app.id)?.id !== release.id) return undefined;
       if (target === undefined) {
         endWatch(db, release.id, { outcome: 'no-target', reason, traffic });
-        const message = `v${release.version} is not rolled back, for there is no earlier release that ran: ${reason}`;
+        const message = `v${release.version} is not rolled back, for ${whyNoTarget(listReleases(db, app.id), release)}: ${reason}`;
         recordIncident(db, { ...about, kind: 'not-rolled-back', message });
         return message;
       }
@@ -172,8 +183,19 @@ class Watcher implements ReleaseWatcher {
       recordIncident(db, { ...about, kind: 'rolled-back', message, evidence });
       return `${message}. Release v${made.version} created`;
     });
+    if (text === undefined) return;
     dynoLog.platform(app.id, 'api', text);
     log.info({ app: app.name, release: release.version, reason }, 'release failed in its window');
+  }
+
+  /** The newest release that ran and can run again. One whose image turns out to be gone expires. */
+  async #findTarget(app: App, { version }: Release): Promise<Release | undefined> {
+    const { db, engine } = this.#deps;
+    for (const target of rollbackTargets(listReleases(db, app.id), listWatches(db, app.id), version)) {
+      if (await hasImage(engine, target.image ?? '')) return target;
+      setReleaseStatus(db, { releaseId: target.id, status: 'expired' });
+    }
+    return undefined;
   }
 
   async #sample(): Promise<void> {
@@ -199,6 +221,12 @@ class Watcher implements ReleaseWatcher {
       await sleep(settings.trafficSampleMs, undefined, { signal }).catch(() => undefined);
     }
   }
+}
+
+function whyNoTarget(releases: readonly Release[], failed: Release): string {
+  const lost = releases.find(({ version, status }) => version < failed.version && status === 'expired');
+  if (lost === undefined) return 'there is no earlier release that ran';
+  return `the image of v${lost.version} is gone from the server`;
 }
 
 /** Its row; one that was made before releases were watched gets one, and is not judged. */

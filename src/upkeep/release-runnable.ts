@@ -2,10 +2,10 @@
 
 import type { Database } from '../db/database.js';
 import type { Engine } from '../engine/engine.js';
+import { hasImage } from '../engine/has-image.js';
 import { PaasError } from '../errors.js';
 import type { App } from '../platform/apps.js';
 import { isRollbackTarget, listReleases, type Release, setReleaseStatus } from '../platform/releases.js';
-import { hasImage } from './sweep.js';
 
 /**
  * Throws `invalid_params` for a release whose image the engine does not have, and records that it has expired. One that

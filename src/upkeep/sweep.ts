@@ -5,7 +5,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from '../db/database.js';
 import type { Container, Engine } from '../engine/engine.js';
-import { PaasError } from '../errors.js';
+import { hasImage } from '../engine/has-image.js';
 import type { Logger } from '../log.js';
 import { listApps } from '../platform/apps.js';
 import { listBuilds } from '../platform/builds.js';
@@ -106,17 +106,6 @@ async function presentImages(deps: SweepDeps, listed: ReadonlySet<string>): Prom
     if (!present.has(image) && (await hasImage(deps.engine, image))) present.add(image);
   }
   return present;
-}
-
-/** Whether the engine has an image; throws when it does not answer. */
-export async function hasImage(engine: Pick<Engine, 'inspectImage'>, image: string): Promise<boolean> {
-  try {
-    await engine.inspectImage(image);
-    return true;
-  } catch (error) {
-    if (error instanceof PaasError && error.id === 'not_found') return false;
-    throw error;
-  }
 }
 
 async function sweepLeftovers(deps: SweepDeps, containers: readonly Container[]): Promise<boolean> {

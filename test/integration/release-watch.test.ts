@@ -1,12 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { App } from '../../src/platform/apps.js';
 import { changeConfig } from '../../src/platform/config-vars.js';
 import { changeDynoSettings } from '../../src/platform/dyno-settings.js';
 import { scale } from '../../src/platform/formation.js';
 import { listIncidents } from '../../src/platform/incidents.js';
+import { createDeployRelease } from '../../src/platform/make-release.js';
 import { getWatch } from '../../src/platform/release-watches.js';
-import { currentRelease, getRelease, listReleases, type Release } from '../../src/platform/releases.js';
-import { type House, openHouse, eventually as within } from '../support/house.js';
+import { currentRelease, currentRelease, getRelease, listReleases, listReleases, type Release, type Release } from '../../src/platform/releases.js';
+import { type House, type House, openHouse, openHouse, RUN_IMAGE, eventually as within, eventually as within } from '../support/house.js';
 
 // Answers with its release; 500 to a share of its requests as the config var FAILS says; ends when MAYHEM is set.
 const WEB = `test -z "$MAYHEM" || exit 1; exec python3 -c '
@@ -181,6 +183,56 @@ describe('automatic rollback', () => {
     await live(app, 4);
     expect(getWatch(house.db, worse.id)).toMatchObject({ outcome: 'rolled-back' });
     await eventually('good answers', async () => (await house.request(app)).body === 'v4');
+  });
+
+  /** A release of an image of its own, whose image is removed once it has run. */
+  async function runAndLose(app: App): Promise<Release> {
+    const env = { ...process.env, DOCKER_BUILDKIT: '0' };
+    const input = `FROM ${RUN_IMAGE}\nLABEL paas.instance=${house.instance} paas.test=${app.name}\n`;
+    const image = execFileSync('docker', ['build', '-q', '-'], { env, input, encoding: 'utf8' }).trim();
+    const of = { app, by: house.account, image, processTypes: { web: WEB }, buildpacks: [] };
+    const release = createDeployRelease(house.db, { ...of, description: 'Deploy of what is lost' });
+    await live(app, release.version);
+    scale(house.db, { app, updates: [{ type: 'web', quantity: 0 }] });
+    await eventually('it has stopped', async () => (await containers(app)) === 0);
+    await eventually('its image is gone', () => {
+      try {
+        execFileSync('docker', ['image', 'rm', image], { stdio: 'ignore' });
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    return release;
+  }
+  const breakIt = async (app: App) => {
+    await house.deploy(app, { web: 'exit 1' });
+    scale(house.db, { app, updates: [{ type: 'web', quantity: 1 }] });
+  };
+
+  it('goes back to the newest release whose image is there, or says that there is none', async () => {
+    const app = house.createApp('lossy');
+    await house.settle(await house.deploy(app, { web: WEB }));
+    await live(app, 2);
+    const lost = await runAndLose(app);
+    await breakIt(app);
+    const back = await newest(app, 'the rollback', ({ version }) => version === 5);
+    expect(back.description).toBe('Automatic rollback to v2: web.1 crashed twice (exit status 1)');
+    await live(app, 5);
+    const status = (release: Release) =>
+      listReleases(house.db, app.id).find(({ id }) => id === release.id)?.status;
+    expect(status(lost)).toBe('expired');
+
+    const bare = house.createApp('bare');
+    await runAndLose(bare);
+    await breakIt(bare);
+    const given = await eventually('it gives up', () =>
+      listIncidents(house.db, bare.id).find(({ kind }) => kind === 'not-rolled-back'),
+    );
+    expect(given.message).toBe(
+      'v3 is not rolled back, for the image of v2 is gone from the server: web.1 crashed twice (exit status 1)',
+    );
+    expect(current(bare)?.version).toBe(3);
   });
 
   it('lets a good release pass when its window is over', async () => {

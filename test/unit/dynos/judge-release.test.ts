@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseTarget, judgeRelease, type ReleaseEvidence } from '../../../src/dynos/judge-release.js';
+import { judgeRelease, type ReleaseEvidence, rollbackTargets } from '../../../src/dynos/judge-release.js';
 import type { ReleaseWatch } from '../../../src/platform/release-watches.js';
 import type { Release } from '../../../src/platform/releases.js';
 
@@ -117,6 +117,6 @@ describe('the release to go back to', () => {
     ['one that is still watched', [release(4), release(3)], [watch(3, { outcome: undefined })], 3],
     ['none', [release(4), release(1, { image: undefined })], [watch(4), watch(1)], undefined],
   ])('%s', (_, releases, watches, version) => {
-    expect(chooseTarget(releases, watches, 4)?.version).toBe(version);
+    expect(rollbackTargets(releases, watches, 4)[0]?.version).toBe(version);
   });
 });
