@@ -3,6 +3,7 @@
 // Usage: node bench/crowd.mjs [--apps N] [--dynos N] [--seconds N] [--deploys N] [--quick]
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,15 +32,20 @@ await withPaas(async (paas) => {
   await createApp(paas, 'measured', images[0]);
   const empty = await measureDeploys(paas, images);
   console.log(`deploy on an empty box: ${list(empty, ms)}`);
+  const engineEmpty = await measureEngine(paas, images[0]);
+  console.log(`docker run on an empty box: ${list(engineEmpty, ms)}`);
 
   await fill(paas, images[0]);
   const crowded = await measureDeploys(paas, images);
   console.log(`deploy beside ${options.apps} apps with ${options.dynos} dynos: ${list(crowded, ms)}`);
+  const engineCrowded = await measureEngine(paas, images[0]);
+  const engineShare = (median(engineCrowded) / median(engineEmpty)).toFixed(2);
+  console.log(`docker run beside them: ${list(engineCrowded, ms)} (${engineShare} of the empty box)`);
 
   const passes = [];
   for (let round = 0; round < options.passes; round += 1) {
-    // A pass comes at least every five seconds.
-    await sleep(2500);
+    // A pass over all apps comes at least every eight seconds.
+    await sleep(4000);
     passes.push((await metric(paas, 'reconcile_pass_seconds')) * 1000);
   }
   console.log(`pass of the loop: ${list(passes, ms)}`);
@@ -127,6 +133,38 @@ async function measureDeploys(paas, images) {
     });
   }
   return times;
+}
+
+/** What the engine alone takes, asked without us, until its container answers: a part of every deploy. */
+async function measureEngine(paas, image) {
+  const times = [];
+  const network = `paas-${paas.instance}`;
+  for (let round = 0; round < options.deploys; round += 1) {
+    let id = '';
+    times.push(
+      await timed(async () => {
+        id = await docker(['run', '-d', ...paas.label, '--network', network, '-e', 'PORT=5000', image]);
+        const where = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+        const address = await docker(['inspect', '-f', where, id]);
+        await until('it answers', () => accepts(address, 5000));
+      }),
+    );
+    await docker(['rm', '--force', id]);
+  }
+  return times;
+}
+
+function accepts(host, port) {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1000 });
+    const settle = (answer) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => settle(true));
+    socket.once('error', () => settle(false));
+    socket.once('timeout', () => settle(false));
+  });
 }
 
 async function fill(paas, image) {

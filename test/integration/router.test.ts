@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { findHaproxy, isHaproxy } from '../../src/router/haproxy-process.js';
 import { askReload, showProcesses, withWorker } from '../../src/router/runtime-api.js';
@@ -135,6 +136,7 @@ describe('the life of HAProxy', () => {
     const watching = (async () => {
       for (; !isOver.signal.aborted; looks.count += 1) {
         if (!(await isHaproxy(master, join(router.dir, 'haproxy.cfg')))) looks.gone += 1;
+        await setImmediate();
       }
     })();
     for (let i = 0; i < 30; i += 1) {
