@@ -7,8 +7,8 @@ import { scale } from '../../src/platform/formation.js';
 import { listIncidents } from '../../src/platform/incidents.js';
 import { createDeployRelease } from '../../src/platform/make-release.js';
 import { getWatch } from '../../src/platform/release-watches.js';
-import { currentRelease, currentRelease, getRelease, listReleases, listReleases, type Release, type Release } from '../../src/platform/releases.js';
-import { type House, type House, openHouse, openHouse, RUN_IMAGE, eventually as within, eventually as within } from '../support/house.js';
+import { currentRelease, getRelease, listReleases, type Release } from '../../src/platform/releases.js';
+import { type House, openHouse, RUN_IMAGE, eventually as within } from '../support/house.js';
 
 // Answers with its release; 500 to a share of its requests as the config var FAILS says; ends when MAYHEM is set.
 const WEB = `test -z "$MAYHEM" || exit 1; exec python3 -c '
