@@ -117,7 +117,7 @@ function lifeCalls({
         throw new PaasError('forbidden', `Container ${id} does not belong to this install.`);
       }
       if (!found.State.Running) {
-        const ended = endStrays(found.Id);
+        const ended = endStrays(found.Id, found.State.Status);
         if (ended > 0)
           log.warn({ container: found.Id, processes: ended }, 'ended what the engine had forgotten');
       }

@@ -2,27 +2,30 @@
 // that was killed in the middle of a start (seen with Docker 20.10) goes on calling the container created, and removes it
 // without ending what runs in it.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { GROUPS } from './cgroup-memory.js';
 
-/** Ends them, with the shim that holds them, by SIGKILL. Returns how many; 0 as well where this process may not. */
-export function endStrays(containerId: string): number {
+/**
+ * Ends them by SIGKILL, with the shim that holds them (which may be there without any). Returns how many; 0 as well where
+ * this process may not. For containers that do not run.
+ */
+export function endStrays(containerId: string, state: string): number {
   const pids = GROUPS.map(({ directory }) => read(`${directory(containerId)}/cgroup.procs`))
     .flatMap((text) => text.split('\n').filter(Boolean))
     .map(Number);
-  const shims = pids.map(parentOf).filter((pid) => isShimOf(pid, containerId));
-  return [...pids, ...new Set(shims)].filter(end).length;
+  // All processes of the machine are looked at only where a start may have broken off.
+  const shims = state === 'created' || pids.length > 0 ? shimsOf(containerId) : [];
+  return [...pids, ...shims].filter(end).length;
 }
 
-/** The parent's id in the text of /proc/PID/stat; the name before it may hold anything. */
-function parentOf(pid: number): number {
-  const stat = read(`/proc/${pid}/stat`);
-  return Number(/^\) \S (\d+)/.exec(stat.slice(stat.lastIndexOf(')')))?.[1] ?? 0);
-}
-
-function isShimOf(pid: number, containerId: string): boolean {
-  const [program = '', ...args] = read(`/proc/${pid}/cmdline`).split('\0');
-  return program.includes('containerd-shim') && args.includes(containerId);
+function shimsOf(containerId: string): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => {
+      const [program = '', ...args] = read(`/proc/${pid}/cmdline`).split('\0');
+      return program.includes('containerd-shim') && args.includes(containerId);
+    })
+    .map(Number);
 }
 
 function end(pid: number): boolean {

@@ -2,6 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   closeSync,
   copyFileSync,
   existsSync,
@@ -187,20 +188,24 @@ describe('a damaged database, or images that somebody removed', () => {
     await paas.stop();
     const whole = `${database}.whole`;
     copyFileSync(database, whole);
-    const damages: [string, () => void, RegExp][] = [
+    // Root reads everything, but for this.
+    const noOverride = ['setpriv', '--bounding-set', '-dac_override,-dac_read_search'];
+    const damages: [string, () => void, RegExp, wrapper?: string[]][] = [
+      ['not to be read', () => chmodSync(database, 0), /paas\.sqlite.*permission|may not/i, noOverride],
       ['random bytes', () => overwrite(database), /is damaged .*database:restore/],
       ['an empty file', () => truncateSync(database), /is empty: .*database:restore/],
       ['no file', () => rmSync(database), /is missing: .*database:restore/],
     ];
-    for (const [what, damage, text] of damages) {
+    for (const [what, damage, text, wrapper = []] of damages) {
       damage();
-      const started = await paas.program('main.js').ended;
+      const started = await paas.program('main.js', [], '', wrapper).ended;
       expect(started.code, `${what}: ${started.all}`).toBe(1);
       expect(started.stderr).toMatch(text);
       const account = ['account:create', '--email', 'x@example.com', '--password-stdin'];
-      expect((await paas.program('admin.js', account, 'some password').ended).code).toBe(1);
+      expect((await paas.program('admin.js', account, 'some password', wrapper).ended).code).toBe(1);
       expect((await paas.http('kept')).status).toBe(200);
       for (const tail of ['-wal', '-shm']) rmSync(database + tail, { force: true });
+      rmSync(database, { force: true });
       copyFileSync(whole, database);
     }
     overwrite(database);

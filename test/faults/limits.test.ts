@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -85,3 +85,35 @@ async function ask(port: number): Promise<{ status: number | undefined; body: st
     get.end();
   });
 }
+
+it.skipIf(!existsSync('/sys/fs/cgroup/pids'))(
+  'without room for one more process what needs one is refused with a text, and nothing crashes',
+  async () => {
+    await using paas = await startPaas();
+    const { pid } = paas;
+    // The kernel does not hold root to RLIMIT_NPROC (prlimit --nproc): a control group does the same to it.
+    const group = `/sys/fs/cgroup/pids/paas-limits-${process.pid}`;
+    mkdirSync(group);
+    const limit = (most: string) => writeFileSync(join(group, 'pids.max'), most);
+    try {
+      writeFileSync(join(group, 'cgroup.procs'), String(pid));
+      const created = await paas.owner.cli(['create', 'crowded', '--no-remote']);
+      expect(created.code, created.all).toBe(0);
+      limit(readFileSync(join(group, 'pids.current'), 'utf8').trim());
+      const refused = await paas.owner.git(['ls-remote', `${paas.url}/crowded.git`]);
+      expect(refused.code).not.toBe(0);
+      expect(refused.all).toMatch(/50[03]|could not|try again/i);
+      process.stderr.write(refused.all);
+      expect((await paas.owner.api('GET', '/apps/crowded')).status).toBe(200);
+      limit('max');
+      const listed = await paas.owner.git(['ls-remote', `${paas.url}/crowded.git`]);
+      expect(listed.code, listed.all).toBe(0);
+      expect(paas.pid).toBe(pid);
+    } finally {
+      limit('max');
+      for (const each of readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean))
+        writeFileSync('/sys/fs/cgroup/pids/cgroup.procs', each);
+      rmdirSync(group);
+    }
+  },
+);

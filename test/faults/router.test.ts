@@ -107,43 +107,50 @@ it('F27: what a reload reads is what the worker had', async () => {
   });
   const after = await tables();
   const ready = (each: typeof before) =>
-    [...each.backends].map(([name, servers]) => [
-      name,
-      servers
-        .filter(({ state }) => state === 'ready')
-        .map(({ ip, port }) => `${ip}:${port}`)
-        .sort(),
-    ]);
+    [...each.backends]
+      .map(([name, servers]) => [
+        name,
+        servers
+          .filter(({ state }) => state === 'ready')
+          .map(({ ip, port }) => `${ip}:${port}`)
+          .sort()
+          .join(' '),
+      ])
+      // An app that is destroyed leaves an empty one in the worker, until the next reload.
+      .filter(([, servers]) => servers !== '');
   expect(ready(after)).toEqual(ready(before));
   expect([...after.hosts]).toEqual([...before.hosts]);
   await stage.paas.owner.cli(['ps:scale', 'web=1', '-a', 'bee']);
   await stage.atRest(60_000);
 });
 
-it.skipIf(!existsSync(FAKETIME)).each(['+1h', '-1h'])("F28: the daemon's clock jumps by %s", async (jump) => {
-  const { paas } = stage;
-  const before = await stage.dynoPids();
-  await using traffic = await stage.startTraffic(SHORT_LOAD);
-  await paas.stop('SIGTERM');
-  wrapper.splice(0, wrapper.length, 'env', 'FAKETIME_DONT_FAKE_MONOTONIC=1', FAKETIME, '-f', jump);
-  await paas.start();
-  await traffic.served(60);
-  await stage.atRest(30_000);
-  expect(await stage.dynoPids()).toEqual(before);
-  const asked = [
-    ['ps:restart', 'web.1'],
-    ['config:set', `JUMP=${jump}`],
-  ];
-  for (const args of asked) {
-    const pid = (await stage.dynoPids())['ant web.1'];
-    const done = await paas.owner.cli([...args, '-a', 'ant']);
-    expect(done.code, done.all).toBe(0);
-    await eventually(
-      `${args[0]} is carried out`,
-      async () => (await stage.dynoPids())['ant web.1'] !== pid,
-      30_000,
-    );
-    await stage.atRest(60_000);
-  }
-  expect((await traffic.stop()).failures).toEqual([]);
-});
+it.skipIf(!existsSync(FAKETIME)).each(['+1h', '-1h', '+30d', '-30d'])(
+  "F28: the daemon's clock jumps by %s",
+  async (jump) => {
+    const { paas } = stage;
+    const before = await stage.dynoPids();
+    await using traffic = await stage.startTraffic(SHORT_LOAD);
+    await paas.stop('SIGTERM');
+    wrapper.splice(0, wrapper.length, 'env', 'FAKETIME_DONT_FAKE_MONOTONIC=1', FAKETIME, '-f', jump);
+    await paas.start();
+    await traffic.served(60);
+    await stage.atRest(30_000);
+    expect(await stage.dynoPids()).toEqual(before);
+    const asked = [
+      ['ps:restart', 'web.1'],
+      ['config:set', `JUMP=${jump}`],
+    ];
+    for (const args of asked) {
+      const pid = (await stage.dynoPids())['ant web.1'];
+      const done = await paas.owner.cli([...args, '-a', 'ant']);
+      expect(done.code, done.all).toBe(0);
+      await eventually(
+        `${args[0]} is carried out`,
+        async () => (await stage.dynoPids())['ant web.1'] !== pid,
+        30_000,
+      );
+      await stage.atRest(60_000);
+    }
+    expect((await traffic.stop()).failures).toEqual([]);
+  },
+);

@@ -78,7 +78,13 @@ export interface Paas extends AsyncDisposable {
   readonly address: string;
   readonly url: string;
   /** `paasd`, `paasd-admin` and the log collector by file name of dist/daemon, with this install's settings. */
-  program(file: string, args?: readonly string[], input?: string): Running;
+  program(
+    file: string,
+    args?: readonly string[],
+    input?: string,
+    /** Put before its command line. */
+    wrapper?: readonly string[],
+  ): Running;
   /** The first account, an administrator. */
   readonly owner: User;
   createUser(email: string, options?: { isAdmin?: boolean }): Promise<User>;
@@ -177,8 +183,10 @@ export async function startPaas(
     get pid() {
       return daemon?.exitCode === null && daemon.signalCode === null ? daemon.pid : undefined;
     },
-    program: (file, args = [], input = '') =>
-      startProgram(process.execPath, [join(DIST, 'daemon', file), ...args], { env, input }),
+    program(file, args = [], input = '', wrapper = []) {
+      const [program = '', ...rest] = [...wrapper, process.execPath, join(DIST, 'daemon', file), ...args];
+      return startProgram(program, rest, { env, input });
+    },
     daemonLog: () => readFileSync(logPath, 'utf8'),
     http: (app, path = '/') => requestAs(`${app}.localhost`, httpPort, path, address),
     answers: (app, text, path = '/') =>
