@@ -77,6 +77,21 @@ export class PaasError extends Error {
   }
 }
 
+const SHORTAGES: readonly unknown[] = ['EAGAIN', 'EMFILE', 'ENFILE'];
+
+/** What to answer when the system has no process or open file left, be it a cause of this error; undefined otherwise. */
+export function shortageOf(error: unknown): PaasError | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (!('code' in at) || !SHORTAGES.includes(at.code)) continue;
+    return new PaasError('service_unavailable', 'The server has no room for one more process or open file.', {
+      hint: 'Try again in a moment. The operator raises the limits of paasd (TasksMax, LimitNOFILE).',
+      retryAfterSeconds: 5,
+      cause: error,
+    });
+  }
+  return undefined;
+}
+
 /** A user's value made fit for an error text: control characters escaped, at most 64 characters, quoted. */
 export function quoteValue(value: string): string {
   const short = value.length > 64 ? `${value.slice(0, 61)}...` : value;

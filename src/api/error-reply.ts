@@ -1,12 +1,12 @@
 // The one place that prints an error as an HTTP reply.
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorId, PaasError } from '../errors.js';
+import { type ErrorId, PaasError, shortageOf } from '../errors.js';
 import { validationError } from './validation.js';
 
 /** Answers an error: `{id, message, hint?}`. What is no user's fault is logged and answered 500 without details. */
 export function replyError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const known = toPaasError(error);
+  const known = toPaasError(error) ?? shortageOf(error);
   if (known === undefined || known.status >= 500) {
     request.log.error(
       { err: error, method: request.method, route: request.routeOptions.url },

@@ -40,6 +40,7 @@ export function createHookSocket(options: {
 }): HookSocket {
   const { path, log } = options;
   const sockets = new Set<Socket>();
+  let isStopping = false;
   const accept = async (socket: Socket) => {
     const gone = new AbortController();
     socket.once('close', () => gone.abort());
@@ -55,8 +56,13 @@ export function createHookSocket(options: {
     socket.end();
   };
   const server = createServer((socket) => {
-    sockets.add(socket);
     socket.on('error', () => socket.destroy());
+    // One that was accepted while the others were ended would keep the server open.
+    if (isStopping) {
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     accept(socket).catch((error: unknown) => {
       log.error({ err: error }, 'pre-receive hook failed');
@@ -65,12 +71,14 @@ export function createHookSocket(options: {
   });
   return {
     async start() {
+      isStopping = false;
       await mkdir(dirname(path), { recursive: true });
       await rm(path, { force: true });
       await listen(server, path);
       await chmod(path, 0o600);
     },
     async stop() {
+      isStopping = true;
       for (const socket of sockets) socket.destroy();
       if (server.listening) await new Promise<void>((resolve) => server.close(() => resolve()));
     },

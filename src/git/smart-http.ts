@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Database } from '../db/database.js';
-import { PaasError } from '../errors.js';
+import { PaasError, shortageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
@@ -229,7 +229,8 @@ function packetLine(text: string): string {
 }
 
 // git shows plain text of a refused request to its user.
-function replyText(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function replyText(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = shortageOf(thrown) ?? thrown;
   if (!(error instanceof PaasError)) {
     request.log.error({ err: error }, 'git request failed');
     return reply.code(500).type('text/plain; charset=utf-8').send('Something went wrong on the platform.\n');

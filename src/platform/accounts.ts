@@ -52,10 +52,6 @@ export function findAccountByEmail(db: Database, email: string): Account | undef
   return row === undefined ? undefined : present(row as AccountRow);
 }
 
-export function countAccounts(db: Database): number {
-  return db.sql.prepare('select count(*) from accounts').pluck().get() as number;
-}
-
 /** The account, or undefined when e-mail or password is wrong; takes as long for an unknown e-mail. */
 export async function checkPassword(
   db: Database,

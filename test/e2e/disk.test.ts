@@ -191,7 +191,12 @@ describe('a damaged database, or images that somebody removed', () => {
     // Root reads everything, but for this.
     const noOverride = ['setpriv', '--bounding-set', '-dac_override,-dac_read_search'];
     const damages: [string, () => void, RegExp, wrapper?: string[]][] = [
-      ['not to be read', () => chmodSync(database, 0), /paas\.sqlite.*permission|may not/i, noOverride],
+      [
+        'not to be read',
+        () => chmodSync(database, 0),
+        /cannot be opened .*check its owner and mode/,
+        noOverride,
+      ],
       ['random bytes', () => overwrite(database), /is damaged .*database:restore/],
       ['an empty file', () => truncateSync(database), /is empty: .*database:restore/],
       ['no file', () => rmSync(database), /is missing: .*database:restore/],

@@ -1,11 +1,13 @@
-// F33 and F2: many deploys and tails leave nothing behind; an engine that is away for long.
+// F33, F25 and F2: many deploys and tails leave nothing behind; a crash loop is cheap; an engine that is away for long.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
-import { lossesOf, lostLines, openStage, type Stage } from '../support/stage.js';
+import { keptLines } from '../support/log-accounting.js';
+import { lossesOf, lostLines, openStage, patience, type Stage } from '../support/stage.js';
 import { SMALL_LOAD } from '../support/traffic.js';
 
 const IS_LONG = process.env['FAULTS_ALL'] === 'yes';
@@ -15,7 +17,7 @@ const AWAY_MS = IS_LONG ? 300_000 : 8000;
 let stage: Stage;
 
 beforeAll(async () => {
-  stage = await openStage();
+  stage = await openStage({ settings: { PAAS_CRASH_COOL_OFF_SECONDS: '10' } });
 });
 afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
@@ -71,6 +73,43 @@ it('F33: deploys and tails leave nothing behind', async () => {
   expect(after['collectorMb']).toBeLessThan((before['collectorMb'] ?? 0) * 1.05 + 30);
 });
 
+it('F25: an app that ends at once takes less than 5 % of a core, and says when it is tried again', async () => {
+  const { paas, engine } = stage;
+  await paas.owner.cli(['create', 'crasher', '--no-remote']);
+  const repository = await paas.owner.repository('crasher', {
+    files: { Dockerfile: 'FROM paas-stack-run:13\nCMD ["false"]\n', Procfile: 'web: false\n' },
+  });
+  const pushing = repository.startPush();
+  const shown = await eventually('it waits', async () => {
+    const { stdout } = await paas.owner.cli(['ps', '-a', 'crasher']);
+    return /crashed/.test(stdout) && /next (?:try|start)/i.test(stdout) && stdout;
+  });
+  await pushing.ended;
+  const collector = Number(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'));
+  const containerd = Number(readFileSync(join(engine.disk, '../exec/containerd/containerd.pid'), 'utf8'));
+  const used = () =>
+    [paas.pid, collector, engine.pid, containerd].reduce<number>((sum, pid) => sum + cpuSeconds(pid ?? 0), 0);
+  // At least one more try falls into it.
+  const tries = async () =>
+    (await keptLines(paas.owner, 'crasher')).filter((line) => /starting/.test(line)).length;
+  const before = await tries();
+  const [startedAt, startedWith] = [performance.now(), used()];
+  await eventually(
+    'another try',
+    async () => {
+      await sleep(1000);
+      return performance.now() - startedAt > 12_000;
+    },
+    60_000,
+  );
+  const share = (used() - startedWith) / ((performance.now() - startedAt) / 1000);
+  process.stderr.write(
+    `crash loop: ${(share * 100).toFixed(1)} % of a core, ${(await tries()) - before} tries; ${shown}\n`,
+  );
+  expect(share).toBeLessThan(patience(0.05));
+  await paas.owner.cli(['apps:destroy', '-a', 'crasher', '--confirm', 'crasher']);
+});
+
 it('F2: an engine that is away for long: nothing is started twice, and the lines come afterwards', async () => {
   const before = await stage.dynoPids();
   const tails = stage.startTails();
@@ -115,6 +154,13 @@ async function cutTails(count: number): Promise<void> {
 
 function residentMb(pid: number): number {
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024);
+}
+
+/** Processor time of a process since its start. */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 function commandLine(pid: string): string {

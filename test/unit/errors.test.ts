@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ERROR_STATUS } from '../../src/errors.js';
+import { ERROR_STATUS, shortageOf } from '../../src/errors.js';
 
 describe('docs/errors.md', () => {
   const text = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
@@ -16,4 +16,11 @@ describe('docs/errors.md', () => {
       expect([id, (cause ?? '').length > 10, (remedy ?? '').length > 5]).toEqual([id, true, true]);
     }
   });
+});
+
+it('finds a shortage among the causes of an error, and nothing else', () => {
+  const eagain = Object.assign(new Error('spawn git EAGAIN'), { code: 'EAGAIN' });
+  expect(shortageOf(new Error('git ended', { cause: eagain }))?.id).toBe('service_unavailable');
+  expect(shortageOf(Object.assign(new Error('no'), { code: 'ENOENT' }))).toBeUndefined();
+  expect(shortageOf('EAGAIN')).toBeUndefined();
 });
