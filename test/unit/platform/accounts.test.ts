@@ -16,7 +16,9 @@ function dump(sql: import('better-sqlite3').Database): Buffer {
   return sql.serialize();
 }
 
-const countAccounts = () => test.db.sql.prepare('select count(*) from accounts').pluck().get();
+function countAccounts({ sql }: ReturnType<typeof openTestDatabase>['db']): unknown {
+  return sql.prepare('select count(*) from accounts').pluck().get();
+}
 
 describe('an account', () => {
   it('signs in with its password, whatever the case of the e-mail', async () => {
@@ -51,7 +53,7 @@ describe('an account', () => {
       [1, 2].map(() => createAccount(test.db, { ...options, email: 'new@example.com' })),
     );
     expect(both.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
-    expect(countAccounts()).toBe(2);
+    expect(countAccounts(test.db)).toBe(2);
   });
 
   it.each(['', 'dev', '@', 'a@', '@b', 'a b@c', 'a@b\n.c', `${'a'.repeat(65)}@b`, 'a@b@c\0'])(
@@ -69,7 +71,7 @@ describe('an account', () => {
     await expect(
       createAccount(test.db, { email: 'a@b', password: '1234567', isAdmin: false }),
     ).rejects.toMatchObject({ id: 'invalid_params' });
-    expect(countAccounts()).toBe(0);
+    expect(countAccounts(test.db)).toBe(0);
   });
 
   it('is signed out everywhere by a new password', async () => {
