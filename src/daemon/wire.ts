@@ -1,18 +1,15 @@
 // Constructs the parts of the daemon and connects them. Read it to see who needs whom.
 
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
-import { buildServer } from '../api/server.js';
 import type { Deploys } from '../build/deploys.js';
 import { removeBuildContainers } from '../build/interrupted.js';
 import { removeWorkDirectories } from '../build/work-directories.js';
 import type { Database } from '../db/database.js';
 import { createDynos, type Dynos } from '../dynos/dynos.js';
 import { createBuildCpu } from '../engine/build-cpu.js';
-import { cacheVolumeName } from '../engine/container-spec.js';
 import { createDockerEngine } from '../engine/docker.js';
 import type { Engine } from '../engine/engine.js';
 import { readOpenFilesLimit } from '../engine/open-files.js';
@@ -20,22 +17,21 @@ import { STARVATION_TIMES } from '../engine/starvation.js';
 import type { Firewall } from '../firewall/firewall.js';
 import { createHeldPushes } from '../git/held-pushes.js';
 import { createPushes, type Pushes } from '../git/pushes.js';
-import { type GitPlace, removeRepository } from '../git/repository.js';
+import type { GitPlace } from '../git/repository.js';
 import type { Logger } from '../log.js';
 import { createLogClient, type LogClient } from '../logs/client.js';
-import { onChange } from '../platform/changes.js';
 import type { OnStep } from '../platform/deploy-steps.js';
-import { createRouter, type Router } from '../router/router.js';
+import type { Router } from '../router/router.js';
 import { createDiskSpace } from '../upkeep/disk-space.js';
-import { type Config, type DataPaths, platformUrl } from './config.js';
+import { clearDestroyedApps } from './clear-destroyed-apps.js';
+import type { Config, DataPaths } from './config.js';
 import { loadDiskConfig } from './disk-config.js';
-import { tellDroppedLines } from './dropped-lines.js';
 import { ensureCollector } from './ensure-collector.js';
-import { createFreeFiles } from './free-files.js';
 import { openOwnDatabase } from './open-database.js';
-import { VERSION } from './version.js';
 import { wireDeploys } from './wire-deploys.js';
 import { wireFirewall } from './wire-firewall.js';
+import { wireRouter } from './wire-router.js';
+import { wireServer } from './wire-server.js';
 import { type WiredUpkeep, wireUpkeep } from './wire-upkeep.js';
 
 /** The running parts; `stop` ends them in the order that loses nothing. */
@@ -61,7 +57,6 @@ export interface DaemonOptions {
 }
 
 const API_ADDRESS = '127.0.0.1';
-const MAX_CONNECTIONS = 10_000;
 const CYCLE_MS = 24 * 3_600_000;
 const MEMORY_SAMPLE_MS = 20_000;
 const TRAFFIC_SAMPLE_MS = 5000;
@@ -235,32 +230,6 @@ async function requireEngine(
   }
 }
 
-/** The router looks every ten seconds. */
-const DROPPED_LINES_MS = 11_000;
-
-function wireRouter(
-  { config, paths, log }: DaemonOptions,
-  { logs, signal }: { logs: LogClient; signal: AbortSignal },
-): Router {
-  return createRouter({
-    onDroppedLines: (count) => {
-      tellDroppedLines(logs, { count, sinceMs: Date.now() - DROPPED_LINES_MS }).catch((err) =>
-        log.warn({ err, count }, 'dropped router lines are not told to the apps'),
-      );
-    },
-    dir: paths.haproxy,
-    bindAddress: config.bindAddress,
-    httpPort: config.httpPort,
-    maxConnections: MAX_CONNECTIONS,
-    threads: Math.max(1, Math.floor(availableParallelism() / 2)),
-    runAs: undefined,
-    haproxyPath: config.haproxyPath,
-    accessLogPath: paths.accessLog,
-    log: log.child({ part: 'router' }),
-    signal,
-  });
-}
-
 function wireDynos(
   { config, identity, log, random, onStep }: DaemonOptions,
   parts: Pick<Parts, 'db' | 'engine' | 'logs' | 'router'> & { network: string; signal: AbortSignal },
@@ -285,57 +254,5 @@ function wireDynos(
       rollbackWindowMs: config.rollbackWindowMs,
       trafficSampleMs: TRAFFIC_SAMPLE_MS,
     },
-  });
-}
-
-async function wireServer(
-  { config, paths, identity, log }: DaemonOptions,
-  parts: Pick<Parts, 'db' | 'logs' | 'deploys' | 'pushes' | 'dynos' | 'upkeep'>,
-): Promise<FastifyInstance> {
-  const { dynos, ...others } = parts;
-  return await buildServer({
-    ...others,
-    dynos,
-    oneOffs: dynos.oneOffs,
-    why: dynos.why,
-    log: log.child({ part: 'api' }),
-    freeFiles: createFreeFiles(() => performance.now()),
-    urls: {
-      platform: platformUrl(config),
-      appDomain: config.domain,
-      platformHost: config.platformHost,
-      appPort: config.httpPort === 80 ? '' : `:${config.httpPort}`,
-    },
-    settings: {
-      signingKey: identity.key,
-      uploadsDirectory: paths.uploads,
-      maxSourceBytes: config.maxSourceBytes,
-      dashboardDirectory: config.webUiDir,
-      version: VERSION,
-      dynoDefaults: { rollbackWindowMs: config.rollbackWindowMs, stopGraceMs: config.stopGraceMs },
-    },
-  });
-}
-
-/** What lies outside the database goes with the app: repository, log, build cache. The loop removes containers. */
-function clearDestroyedApps(parts: {
-  db: Database;
-  engine: Engine;
-  logs: LogClient;
-  place: GitPlace;
-  instance: string;
-  log: Logger;
-}): () => void {
-  const { engine, logs, place, log } = parts;
-  return onChange(parts.db, ({ kind, appId }) => {
-    if (kind !== 'app-destroyed') return;
-    const cleared = Promise.all([
-      removeRepository(place, appId),
-      logs.forgetApp(appId),
-      engine.removeVolume(cacheVolumeName(parts.instance, appId)),
-    ]);
-    cleared.catch((error: unknown) =>
-      log.warn({ err: error, app: appId }, 'a destroyed app left something behind'),
-    );
   });
 }

@@ -1,25 +1,18 @@
 // Containers on Docker: life, streams, archives, events.
 
-import { isIP } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { BuildCpu } from './build-cpu.js';
+import { toContainer, toDetails, toEvent, toLogLine } from './container-rows.js';
 import { LABEL } from './container-spec.js';
 import { demultiplex, FrameSplitter } from './demultiplex.js';
 import { dialStream, readJsonLines } from './docker-calls.js';
 import { engineError, hasStatus } from './docker-errors.js';
 import { execInContainer } from './docker-exec.js';
 import { toDockerOptions } from './docker-options.js';
-import type {
-  Attachment,
-  Container,
-  ContainerDetails,
-  ContainerEvent,
-  Engine,
-  EngineLogLine,
-} from './engine.js';
+import type { Attachment, ContainerEvent, Engine, EngineLogLine } from './engine.js';
 import { endStrays } from './stray-processes.js';
 
 type ContainerCalls = Pick<
@@ -258,83 +251,4 @@ async function call<Result>(
     }
     throw engineError(error, subject);
   }
-}
-
-function toContainer(row: Docker.ContainerInfo): Container {
-  return {
-    id: row.Id,
-    name: (row.Names[0] ?? '').replace(/^\//, ''),
-    labels: withoutBlank(row.Labels),
-    state: toState(row.State),
-    ip: addressOf(row.NetworkSettings?.Networks),
-    command: row.Command,
-    imageId: row.ImageID,
-    createdAt: row.Created * 1000,
-  };
-}
-
-function toDetails(found: Docker.ContainerInspectInfo): ContainerDetails {
-  return {
-    id: found.Id,
-    name: found.Name.replace(/^\//, ''),
-    labels: withoutBlank(found.Config.Labels),
-    state: toState(found.State.Status),
-    ip: addressOf(found.NetworkSettings.Networks),
-    command: [found.Path, ...found.Args].join(' '),
-    imageId: found.Image,
-    createdAt: Date.parse(found.Created),
-    pid: found.State.Pid,
-    exitCode: found.State.ExitCode,
-    oomKilled: found.State.OOMKilled,
-    startedAt: toTime(found.State.StartedAt),
-    finishedAt: toTime(found.State.FinishedAt),
-  };
-}
-
-const STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const;
-
-function toState(text: string): Container['state'] {
-  return STATES.find((state) => state === text) ?? 'dead';
-}
-
-/** Docker writes year 1 for "not yet". */
-function toTime(text: string): number | undefined {
-  const time = Date.parse(text);
-  return time > 0 ? time : undefined;
-}
-
-type Networks = Record<string, { IPAddress?: string; IPAMConfig?: { IPv4Address?: string } | null }>;
-
-function addressOf(networks: Networks | undefined): string | undefined {
-  for (const network of Object.values(networks ?? {})) {
-    // A container that has not started shows its fixed address in the configuration only.
-    const ip = network.IPAddress || network.IPAMConfig?.IPv4Address || '';
-    if (isIP(ip) !== 0) return ip;
-  }
-  return undefined;
-}
-
-function withoutBlank(labels: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));
-}
-
-function toLogLine(stream: EngineLogLine['stream'], line: string): EngineLogLine {
-  const space = line.indexOf(' ');
-  return { stream, timestamp: line.slice(0, space), text: line.slice(space + 1).replace(/\r$/, '') };
-}
-
-function toEvent(event: Record<string, unknown>): ContainerEvent | undefined {
-  const kind = (['start', 'die', 'oom', 'destroy', 'pause'] as const).find(
-    (name) => name === event['Action'],
-  );
-  const actor = event['Actor'];
-  if (kind === undefined || typeof actor !== 'object' || actor === null) return undefined;
-  // The shape that the API documents for container events.
-  const { ID, Attributes } = actor as { ID: string; Attributes: Record<string, string> };
-  return {
-    kind,
-    containerId: ID,
-    labels: withoutBlank(Attributes),
-    exitCode: kind === 'die' ? Number(Attributes['exitCode'] ?? -1) : undefined,
-  };
 }

@@ -3,26 +3,19 @@
 // and goes on when the daemon ends. What it routes is asked of it each time, never remembered; the files beside it
 // always say the same, so that a reload or a restart forgets nothing.
 
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
 import type { Logger } from '../log.js';
 import { backendName, type RenderedRouter, renderRouter } from './config.js';
-import {
-  checkConfigFile,
-  endHaproxy,
-  findHaproxy,
-  isHaproxy,
-  MESSAGES_FILE,
-  spawnHaproxy,
-  until,
-} from './haproxy-process.js';
+import { HaproxyMaster } from './haproxy-master.js';
+import { checkConfigFile, endHaproxy, MESSAGES_FILE, spawnHaproxy } from './haproxy-process.js';
 import { DroppedLines, limitMessages } from './housekeeping.js';
 import { createRouterFiles, type RouterFiles } from './router-files.js';
 import { checkAppId, checkServerName, type RouterState } from './router-state.js';
-import { type Ask, askReload, type HaproxyProcesses, showProcesses, withWorker } from './runtime-api.js';
+import { type Ask, askReload, withWorker } from './runtime-api.js';
 import { parseTraffic, type ServerTraffic } from './server-traffic.js';
-import { CONFIG_FILE, MASTER_SOCKET, type RouterSettings, WAKE_SOCKET } from './settings.js';
+import { type RouterSettings, WAKE_SOCKET } from './settings.js';
 import { listenForWakes } from './wake-socket.js';
 import { needsReload, planWorker, type WorkerTables } from './worker-plan.js';
 import { readDroppedLogs, readSessions, readTables } from './worker-tables.js';
@@ -70,10 +63,6 @@ export interface RouterOptions extends RouterSettings {
 const WATCH_INTERVAL_MS = 150;
 /** Rounds of the watch, ten seconds. */
 const HOUSEKEEPING_EVERY = 66;
-const START_TIMEOUT_MS = 10_000;
-/** For a master that is not known yet, and may be in the middle of a reload. */
-const ADOPT_TIMEOUT_MS = 3000;
-
 /** Makes a router over the HAProxy of `options.dir`. Nothing happens before `start`. */
 export function createRouter(options: RouterOptions): Router {
   return new HaproxyRouter(options);
@@ -81,8 +70,7 @@ export function createRouter(options: RouterOptions): Router {
 
 class HaproxyRouter implements Router {
   readonly #options: RouterOptions;
-  readonly #configPath: string;
-  readonly #masterSocket: string;
+  readonly #master: HaproxyMaster;
   readonly #stopped = new AbortController();
   /** The newest wish, kept for a restart of HAProxy. */
   #wanted: RenderedRouter;
@@ -90,7 +78,6 @@ class HaproxyRouter implements Router {
   #hasRoutes = false;
   #queue: Promise<unknown> = Promise.resolve();
   #waitingApply: Promise<void> | undefined;
-  #masterPid: number | undefined;
   /** Some server could not be deleted yet, because a connection to it is left. */
   #hasLeftovers = false;
   readonly #files: RouterFiles;
@@ -98,16 +85,15 @@ class HaproxyRouter implements Router {
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    this.#configPath = join(options.dir, CONFIG_FILE);
-    this.#masterSocket = join(options.dir, MASTER_SOCKET);
+    this.#master = new HaproxyMaster(options.dir);
     this.#files = createRouterFiles(options);
     this.#wanted = renderRouter(options, undefined);
   }
 
   async start(): Promise<void> {
     await this.#exclusively(async () => {
-      this.#masterPid = await this.#readMaster();
-      const running = await this.#findProcesses();
+      await this.#master.recall();
+      const running = await this.#master.find();
       if (running === undefined) await this.#startAgain();
       else this.#options.log.info({ pid: running.master }, 'router adopted');
     });
@@ -133,11 +119,10 @@ class HaproxyRouter implements Router {
   async sessions(appId: string, serverName: string): Promise<number> {
     const backend = backendName(checkAppId(appId));
     checkServerName(serverName);
-    const processes = await this.#findProcesses();
     let sum = 0;
-    for (const pid of allWorkers(processes)) {
-      sum += await this.#unlessEnded(pid, 0, () =>
-        withWorker(this.#masterSocket, pid, (ask) => readSessions(ask, backend, serverName)),
+    for (const pid of await this.#master.findWorkers()) {
+      sum += await this.#master.unlessEnded(pid, 0, () =>
+        withWorker(this.#master.socket, pid, (ask) => readSessions(ask, backend, serverName)),
       );
     }
     return sum;
@@ -149,10 +134,10 @@ class HaproxyRouter implements Router {
   }
 
   async traffic(): Promise<ServerTraffic[]> {
-    const worker = (await this.#findProcesses())?.worker;
+    const worker = (await this.#master.find())?.worker;
     if (worker === undefined) return [];
-    return await this.#unlessEnded(worker, [], () =>
-      withWorker(this.#masterSocket, worker, async (ask) => parseTraffic(await ask('show stat -1 4 -1'))),
+    return await this.#master.unlessEnded(worker, [], () =>
+      withWorker(this.#master.socket, worker, async (ask) => parseTraffic(await ask('show stat -1 4 -1'))),
     );
   }
 
@@ -162,7 +147,7 @@ class HaproxyRouter implements Router {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await this.#exclusively(() => endHaproxy(this.#configPath, 2000));
+    await this.#exclusively(() => endHaproxy(this.#master.configPath, 2000));
   }
 
   #exclusively<T>(run: () => Promise<T>): Promise<T> {
@@ -172,10 +157,10 @@ class HaproxyRouter implements Router {
   }
 
   async #converge(wanted: RenderedRouter): Promise<void> {
-    const processes = await this.#findProcesses();
+    const processes = await this.#master.find();
     const worker = processes?.worker;
     if (worker === undefined) return this.#startFresh();
-    const isThere = await withWorker(this.#masterSocket, worker, async (ask) => {
+    const isThere = await withWorker(this.#master.socket, worker, async (ask) => {
       const tables = await readTables(ask, this.#options.dir);
       if (needsReload(tables, wanted)) return false;
       await this.#files.write(wanted, { isChecked: false });
@@ -204,27 +189,20 @@ class HaproxyRouter implements Router {
 
   async #reload(wanted: RenderedRouter, previous: number): Promise<void> {
     await this.#files.write(wanted, { isChecked: true });
-    await askReload(this.#masterSocket);
-    await this.#waitForWorker(wanted, previous);
+    await askReload(this.#master.socket);
+    await this.#master.waitForWorker(wanted.fingerprint, previous);
     this.#options.log.info({ backends: wanted.backends.size }, 'router reloaded');
-  }
-
-  /** A master that lives is waited for longer: on a busy machine it may be slow to answer, and it must not be ended. */
-  async #readMaster(): Promise<number | undefined> {
-    const text = await readFile(join(this.#options.dir, 'haproxy.pid'), 'utf8').catch(() => '');
-    const pid = Number.parseInt(text, 10);
-    return pid > 1 && (await isHaproxy(pid, this.#configPath)) ? pid : undefined;
   }
 
   /** With the routes that it had: apps may be running, and the first `apply` may take a while when the engine is away. */
   async #startAgain(): Promise<void> {
     const { haproxyPath, accessLogPath, log } = this.#options;
     try {
-      await endHaproxy(this.#configPath, 1000);
-      await access(this.#configPath);
-      await checkConfigFile(haproxyPath, this.#configPath);
-      await spawnHaproxy({ haproxyPath, configPath: this.#configPath, accessLogPath });
-      const processes = await this.#findProcesses();
+      await endHaproxy(this.#master.configPath, 1000);
+      await access(this.#master.configPath);
+      await checkConfigFile(haproxyPath, this.#master.configPath);
+      await spawnHaproxy({ haproxyPath, configPath: this.#master.configPath, accessLogPath });
+      const processes = await this.#master.find();
       if (processes?.worker !== undefined) {
         log.info({ pid: processes.master }, 'router started with the routes of before');
         return;
@@ -239,60 +217,14 @@ class HaproxyRouter implements Router {
     const wanted = this.#wanted;
     const { dir, haproxyPath, accessLogPath, log } = this.#options;
     // Workers without a master would go on with what they knew.
-    await endHaproxy(this.#configPath, 1000);
+    await endHaproxy(this.#master.configPath, 1000);
     await mkdir(join(dir, 'errors'), { recursive: true, mode: 0o700 });
     this.#files.forget();
     // Nothing runs that a bad configuration could replace: starting it is the check.
     await this.#files.write(wanted, { isChecked: false });
-    await spawnHaproxy({ haproxyPath, configPath: this.#configPath, accessLogPath });
-    await this.#waitForWorker(wanted, undefined);
-    log.info({ pid: this.#masterPid, backends: wanted.backends.size }, 'router started');
-  }
-
-  async #waitForWorker(wanted: RenderedRouter, previous: number | undefined): Promise<void> {
-    const isUp = await until(START_TIMEOUT_MS, async () => {
-      try {
-        const processes = await showProcesses(this.#masterSocket);
-        const { worker } = processes;
-        if (worker === undefined || worker === previous) return false;
-        const tables = await withWorker(this.#masterSocket, worker, (ask) =>
-          readTables(ask, this.#options.dir),
-        );
-        this.#masterPid = processes.master;
-        return tables.fingerprint === wanted.fingerprint;
-      } catch {
-        // The master's socket is away for a moment while it starts a worker.
-        return false;
-      }
-    });
-    if (!isUp) throw new Error(`HAProxy did not start; see ${join(this.#options.dir, MESSAGES_FILE)}`);
-  }
-
-  /** The running HAProxy, or undefined when there is none. Waits out the moment of a reload. */
-  async #findProcesses(): Promise<HaproxyProcesses | undefined> {
-    let processes: HaproxyProcesses | undefined;
-    const timeoutMs = this.#masterPid === undefined ? ADOPT_TIMEOUT_MS : START_TIMEOUT_MS;
-    await until(timeoutMs, async () => {
-      try {
-        processes = await showProcesses(this.#masterSocket);
-        return processes.worker !== undefined;
-      } catch {
-        const master = this.#masterPid;
-        if (master !== undefined) return !(await isHaproxy(master, this.#configPath));
-        return (await findHaproxy(this.#configPath)).length === 0;
-      }
-    });
-    this.#masterPid = processes?.master;
-    return processes;
-  }
-
-  async #unlessEnded<T>(pid: number, instead: T, run: () => Promise<T>): Promise<T> {
-    try {
-      return await run();
-    } catch (error) {
-      if (!(await isHaproxy(pid, this.#configPath))) return instead;
-      throw error;
-    }
+    await spawnHaproxy({ haproxyPath, configPath: this.#master.configPath, accessLogPath });
+    await this.#master.waitForWorker(wanted.fingerprint, undefined);
+    log.info({ pid: this.#master.pid, backends: wanted.backends.size }, 'router started');
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -313,10 +245,9 @@ class HaproxyRouter implements Router {
   }
 
   async #watchOnce(isHousekeeping: boolean, signal: AbortSignal): Promise<void> {
-    const master = this.#masterPid;
-    if (master === undefined || !(await isHaproxy(master, this.#configPath))) {
+    if (!(await this.#master.isAlive())) {
       await this.#exclusively(async () => {
-        if (signal.aborted || (await this.#findProcesses()) !== undefined) return;
+        if (signal.aborted || (await this.#master.find()) !== undefined) return;
         this.#options.log.error('router was gone: starting it again');
         await (this.#hasRoutes ? this.#startFresh() : this.#startAgain());
       });
@@ -332,11 +263,10 @@ class HaproxyRouter implements Router {
   }
 
   async #keepHouse(): Promise<void> {
-    const processes = await this.#findProcesses();
     const counts = new Map<number, number>();
-    for (const pid of allWorkers(processes)) {
-      const read = () => withWorker(this.#masterSocket, pid, readDroppedLogs);
-      counts.set(pid, await this.#unlessEnded(pid, 0, read));
+    for (const pid of await this.#master.findWorkers()) {
+      const read = () => withWorker(this.#master.socket, pid, readDroppedLogs);
+      counts.set(pid, await this.#master.unlessEnded(pid, 0, read));
     }
     const more = this.#droppedLines.look(counts);
     if (more > 0) {
@@ -345,9 +275,4 @@ class HaproxyRouter implements Router {
     }
     await limitMessages(join(this.#options.dir, MESSAGES_FILE));
   }
-}
-
-function allWorkers(processes: HaproxyProcesses | undefined): number[] {
-  if (processes === undefined) return [];
-  return [...(processes.worker === undefined ? [] : [processes.worker]), ...processes.oldWorkers];
 }
