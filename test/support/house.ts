@@ -221,7 +221,8 @@ export async function openHouse(
       for (const container of await engine.listContainers()) await engine.removeContainer(container.id);
       await engine.removeNetwork(`paas-${instance}`);
       db.close();
-      rmSync(dataDir, { recursive: true, force: true });
+      // A process that is ending may still write.
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
   return house;

@@ -241,7 +241,8 @@ export async function startPaas(
       await paas.stop('SIGTERM');
       await endBeside(dataDir);
       if (engine === undefined) await removeObjects(instance);
-      rmSync(dataDir, { recursive: true, force: true });
+      // A process that is ending may still write.
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
   try {
