@@ -86,10 +86,12 @@ export class ContainerOutput {
    */
   async open(): Promise<{ ended: Promise<'complete' | 'broken'> }> {
     const { containerId, tty } = this.container;
-    const state = await this.#engine.containerState(containerId);
+    let state = await this.#engine.containerState(containerId);
     if (state === 'ended' || state === 'gone') return { ended: this.#finish(state) };
     const attachment = await this.#engine.attach(containerId, { tty, stdin: false });
     this.#close = () => attachment.close();
+    // It may have started, and printed, before the streams were open.
+    if (state === 'created') state = await this.#engine.containerState(containerId);
     const ends: Promise<void>[] = [];
     // An engine that was killed in the middle of a start goes on calling its container created (seen with 20.10).
     const isUnborn = state === 'created' && !this.#hasHistory;

@@ -27,8 +27,8 @@ afterAll(async () => {
 
 const count = async (appId: string) => (await fixture.client.read({ appId, lines: 1_000_000 })).length;
 
-/** Prints `seq N` on both streams by turns, or on one, until it is told to end; then `end N`. */
-async function startPrinter(pauseUs: number, options: { isOnBoth: boolean }) {
+/** Prints `seq N` on both streams by turns, or on one, until it is told to end; then `end N`. `isLate`: unattached. */
+async function startPrinter(pauseUs: number, options: { isOnBoth: boolean; isLate?: true }) {
   const appId = randomUUID();
   const say = options.isOnBoth
     ? 'if [ $((n % 3)) = 0 ]; then echo seq $n >&2; else echo seq $n; fi'
@@ -36,9 +36,11 @@ async function startPrinter(pauseUs: number, options: { isOnBoth: boolean }) {
   const container = await fixture.create(
     `trap 'stop=1' TERM; n=0; while [ -z "$stop" ]; do n=$((n+1)); ${say}; usleep ${pauseUs}; done; echo end $n`,
   );
-  await fixture.client.attach({ containerId: container.id, appId, process: 'web.1', tty: false });
+  const attach = () =>
+    fixture.client.attach({ containerId: container.id, appId, process: 'web.1', tty: false });
+  if (!options.isLate) await attach();
   await container.start();
-  return { appId, container, name: `${pauseUs} us${options.isOnBoth ? ', both streams' : ''}` };
+  return { appId, container, attach, name: `${pauseUs} us${options.isOnBoth ? ', both streams' : ''}` };
 }
 
 test('the engine is cut off many times while containers print', async () => {
@@ -104,5 +106,23 @@ test('an engine that was killed in the middle of a start calls a container creat
   const lines = await kept();
   expect(lines).toEqual(lines.map((_, index) => `seq ${index + 1}`));
   proxy.tellTruth();
+  await container.kill({ signal: 'SIGTERM' });
+});
+
+test('a container that starts while it is attached is kept from its first line on', async () => {
+  const { appId, container, attach } = await startPrinter(50_000, { isOnBoth: false, isLate: true });
+  const printed = async () => (await container.logs({ stdout: true })).length > 0;
+  await until('it has printed', printed);
+  // What the engine said just before the start.
+  const late = proxy.lie(
+    new RegExp(`/containers/${container.id}/json`),
+    { kind: 'rewrite', change: (text) => text.replace('"Status":"running"', '"Status":"created"') },
+    1,
+  );
+  await attach();
+  const kept = async () => (await fixture.client.read({ appId, lines: 1_000_000 })).map(({ text }) => text);
+  const lines = await until('lines', async () => (await kept()).length > 5 && (await kept()));
+  expect(late.told).toBe(1);
+  expect(lines).toEqual(lines.map((_, index) => `seq ${index + 1}`));
   await container.kill({ signal: 'SIGTERM' });
 });
