@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const OWNER = 'test-owner';
-const PREFIXES = ['paas-e2e-', 'paas-house-'];
+const PREFIXES = ['paas-e2e-', 'paas-house-', 'paas-router-'];
 
 /** Makes one for an install; what dead tests left is taken away first. Throws for a prefix that nobody looks for. */
 export function makeOwnedDirectory(prefix: string, parent = tmpdir()): string {

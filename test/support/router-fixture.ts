@@ -1,14 +1,14 @@
 // A real HAProxy in a folder of its own, small Node backends on addresses of 127.0.0.0/8, and clients.
 
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import http from 'node:http';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '../../src/log.js';
 import { createRouter, type Router } from '../../src/router/router.js';
 import type { RoutedApp, RoutedServer, RouterState } from '../../src/router/router-state.js';
+import { makeOwnedDirectory } from './owned-directory.js';
 
 export const HAPROXY = '/usr/sbin/haproxy';
 
@@ -31,7 +31,7 @@ export interface RouterOverrides {
 
 /** Starts a router that knows no app yet, on a free port. */
 export async function startRouter(overrides: RouterOverrides = {}): Promise<RouterFixture> {
-  const dir = await mkdtemp(join(tmpdir(), 'paas-router-'));
+  const dir = makeOwnedDirectory('paas-router-');
   const port = await freePort();
   const accessLogPath = join(dir, 'access-log.fifo');
   const log = createLogger({ level: process.env['PAAS_TEST_LOG'] ?? 'silent', isTty: false, name: 'test' });
