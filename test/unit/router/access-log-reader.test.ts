@@ -1,33 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { parseAccessLine } from '../../../src/router/access-log.js';
 import { AccessLogReader, type AppAccess } from '../../../src/router/access-log-reader.js';
+import { type AccessLineFields, accessLine } from '../../support/access-line.js';
 
 const APP = '6c1c9d2a-0b0c-4b4e-9c59-0d8f7d5b2a11';
 const OTHER = '015762b0-bbc3-4176-865c-0ad8f6732159';
-const ID = '407b828f-ec16-bfef-cff3-25e749e57945';
-const FIELDS = {
-  prefix: 'paas2',
-  app: APP,
-  code: '-',
-  end: '--',
-  status: '200',
-  bytes: '15225',
-  TR: '3',
-  Tw: '0',
-  Tc: '1',
-  Ta: '463',
-  Tr: '450',
-  server: 'web.1-0123456789ab',
-  version: 'HTTP/1.1',
-  client: '45.134.142.196',
-  tls: '0',
-  host: 'www.example.com',
-  id: ID,
-  method: 'GET',
-  path: '/a/b?c=d%20e',
-};
-const line = (changes: Partial<Record<keyof typeof FIELDS, string>> = {}) =>
-  Object.values({ ...FIELDS, ...changes }).join(' ');
+const PATH = '/a/b?c=d%20e';
+const line = (changes: AccessLineFields = {}) => accessLine({ app: APP, path: PATH, ...changes });
 
 const CASES = [
   line(),
@@ -62,8 +41,8 @@ const CASES = [
   line({ prefix: 'paas1' }),
   line({ prefix: 'paas22' }),
   line().slice(0, 60),
-  line().slice(0, -FIELDS.path.length),
-  line().slice(0, -FIELDS.path.length - 1),
+  line().slice(0, -PATH.length),
+  line().slice(0, -PATH.length - 1),
   'Proxy http stopped (cumulated conns: FE: 3, BE: 0).',
   '',
   'paas2',

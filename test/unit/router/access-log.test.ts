@@ -1,32 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { errorCode, parseAccessLine } from '../../../src/router/access-log.js';
+import { accessLine as line } from '../../support/access-line.js';
 
 const ID = '407b828f-ec16-bfef-cff3-25e749e57945';
-const line = (changes: Partial<Record<string, string>> = {}) => {
-  const fields = {
-    app: 'app-id',
-    code: '-',
-    end: '--',
-    status: '200',
-    bytes: '15225',
-    TR: '3',
-    Tw: '0',
-    Tc: '1',
-    Ta: '463',
-    Tr: '450',
-    server: 'web.1-0123456789ab',
-    version: 'HTTP/1.1',
-    client: '45.134.142.196',
-    tls: '0',
-    host: 'www.example.com',
-    id: ID,
-    method: 'GET',
-    path: '/',
-    ...changes,
-  };
-  return `paas2 ${Object.values(fields).join(' ')}`;
-};
-
 describe('parseAccessLine', () => {
   test.each([
     ['an answer', {}, true, 451],
