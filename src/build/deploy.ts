@@ -20,7 +20,7 @@ import {
 } from './deploy-texts.js';
 import type { DeployOptions, DeployOutcome, RunningDeploy } from './deploys.js';
 import { BuildOutput, outputPath } from './output.js';
-import type { BuildQueue } from './queue.js';
+import type { BuildQueue, Turn } from './queue.js';
 import type { Source } from './source.js';
 
 /** What is to be deployed. */
@@ -39,10 +39,10 @@ export class Deploy implements RunningDeploy {
   readonly done: Promise<DeployOutcome>;
   readonly #options: DeployOptions;
   readonly #task: DeployTask;
-  readonly #queue: BuildQueue;
   readonly #end = new AbortController();
   readonly #path: string;
   readonly #opened: Promise<BuildOutput>;
+  readonly #turn: Promise<Turn>;
   readonly #removals: Promise<void>[] = [];
   #isWaiting = true;
   #isInterrupted = false;
@@ -50,13 +50,13 @@ export class Deploy implements RunningDeploy {
 
   constructor(options: DeployOptions, queue: BuildQueue, task: DeployTask) {
     this.#options = options;
-    this.#queue = queue;
     this.#task = task;
     this.buildId = task.build.id;
     this.#path = outputPath(options.directories.builds, this.buildId);
-    const onLine = (text: string) =>
-      options.writeLog({ appId: task.app.id, source: 'app', process: 'build', text });
-    this.#opened = BuildOutput.open({ path: this.#path, onLine });
+    this.#opened = this.#open();
+    // Here and not after a wait: who came first is built first.
+    this.#turn = task.resumed === 'hopeless' ? Promise.reject(interruptedTooOften()) : this.#enter(queue);
+    this.#turn.catch(() => undefined);
     this.done = this.#run();
   }
 
@@ -93,34 +93,44 @@ export class Deploy implements RunningDeploy {
     return source.kind === 'git' && source.commit === commit && source.branch?.ref === ref;
   }
 
+  async #open(): Promise<BuildOutput> {
+    const onLine = (text: string) =>
+      this.#options.writeLog({ appId: this.app.id, source: 'app', process: 'build', text });
+    const output = await BuildOutput.open({ path: this.#path, onLine });
+    if (this.#task.resumed === 'again') await output.write(RESTARTED_TEXT);
+    return output;
+  }
+
+  #enter(queue: BuildQueue): Promise<Turn> {
+    const { concurrency } = this.#options.timing;
+    return queue.enter({
+      appId: this.app.id,
+      onWait: (wait) => {
+        const text = waitingText(wait, { appName: this.app.name, concurrency });
+        void this.#opened.then((output) => output.write(text)).catch(() => undefined);
+      },
+      signal: this.#end.signal,
+    });
+  }
+
   async #run(): Promise<DeployOutcome> {
     const { log } = this.#options;
     let output: BuildOutput | undefined;
     try {
       output = await this.#opened;
-      if (this.#task.resumed === 'hopeless') throw interruptedTooOften();
-      if (this.#task.resumed === 'again') await output.write(RESTARTED_TEXT);
-      return await this.#deployInTurn(output);
+      return await this.#deploy(await this.#turn, output);
     } catch (error) {
       return await this.#fail(error, output);
     } finally {
+      // One that failed before its turn gives it back when it comes.
+      void this.#turn.then((turn) => turn.release()).catch(() => undefined);
       await Promise.all(this.#removals);
       if (!this.#isInterrupted || this.#release !== undefined) await this.#discardArchive();
       await output?.end().catch((error: unknown) => log.error({ err: error }, 'build output not closed'));
     }
   }
 
-  async #deployInTurn(output: BuildOutput): Promise<DeployOutcome> {
-    const { app } = this.#task;
-    const { concurrency } = this.#options.timing;
-    const turn = await this.#queue.enter({
-      appId: app.id,
-      onWait: (wait) => {
-        const text = waitingText(wait, { appName: app.name, concurrency });
-        void output.write(text).catch(() => undefined);
-      },
-      signal: this.#end.signal,
-    });
+  async #deploy(turn: Turn, output: BuildOutput): Promise<DeployOutcome> {
     this.#isWaiting = false;
     try {
       const release = await this.#build(output);

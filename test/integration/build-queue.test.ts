@@ -40,6 +40,13 @@ const endless: Script = async function* ({ signal }) {
   return 'released';
 };
 
+it('builds in the order of the pushes, however long each needs to open its output', async () => {
+  const apps = Array.from({ length: 30 }, () => createApp(test.db, { owner: owner.account }));
+  const deploys = nextDaemon();
+  await Promise.all(apps.map((app) => deploys.start({ app, by: owner.account, source: IMAGE }).done));
+  expect(deploys.started.map(({ app }) => app.name)).toEqual(apps.map(({ name }) => name));
+});
+
 describe('a restart', () => {
   it('goes on with the queue in its order, the build that ran first', async () => {
     const apps = ['one', 'two', 'three'].map((name) => createApp(test.db, { name, owner: owner.account }));
