@@ -8,7 +8,7 @@ import { eventually } from '../support/house.js';
 import { accountLines, breachesOf, countNotices, keptLines } from '../support/log-accounting.js';
 import { startProgram } from '../support/paas.js';
 import { lossesOf, openStage, type Stage } from '../support/stage.js';
-import { SMALL_LOAD } from '../support/traffic.js';
+import { FAULT_LOAD } from '../support/traffic.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const NEXT = join(PROJECT, `dist-next-${process.pid}`);
@@ -26,7 +26,7 @@ afterAll(async () => {
 
 it('F21: a locked database makes writers wait 5 s and then tells them; a second daemon does not start', async () => {
   const { paas } = stage;
-  await using traffic = await stage.startTraffic({ ...SMALL_LOAD, longLived: false });
+  await using traffic = await stage.startTraffic({ ...FAULT_LOAD, longLived: false });
   const locker = new Database(join(paas.dataDir, 'paas.sqlite'));
   locker.exec('BEGIN EXCLUSIVE');
   const startedAt = performance.now();
@@ -58,7 +58,7 @@ it('F21: a locked database makes writers wait 5 s and then tells them; a second 
 it('F32: SIGTERM in the middle of a deploy ends it in 10 s, and the next start goes on', async () => {
   const { paas } = stage;
   const tails = stage.startTails();
-  await using traffic = await stage.startTraffic({ ...SMALL_LOAD, longLived: false });
+  await using traffic = await stage.startTraffic({ ...FAULT_LOAD, longLived: false });
   const changed = await paas.owner.api('PATCH', '/apps/ant/config-vars', { ROUND: '1' });
   expect(changed.status).toBe(200);
   const bee = (await stage.dynoPids())['bee web.1'];

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EngineProxy, openEngineProxy } from '../support/engine-proxy.js';
 import { eventually } from '../support/house.js';
 import { openStage, patience, type Stage } from '../support/stage.js';
-import { SMALL_LOAD } from '../support/traffic.js';
+import { FAULT_LOAD } from '../support/traffic.js';
 
 /** Without streams, which would make each replaced dyno wait for its drain time. */
-const SHORT_LOAD = { ...SMALL_LOAD, longLived: false };
+const SHORT_LOAD = { ...FAULT_LOAD, longLived: false };
 let stage: Stage;
 let proxy: EngineProxy;
 

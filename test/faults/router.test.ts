@@ -8,9 +8,9 @@ import { MASTER_SOCKET } from '../../src/router/settings.js';
 import { readTables } from '../../src/router/worker-tables.js';
 import { eventually } from '../support/house.js';
 import { openStage, type Stage } from '../support/stage.js';
-import { SMALL_LOAD } from '../support/traffic.js';
+import { FAULT_LOAD } from '../support/traffic.js';
 
-const SHORT_LOAD = { ...SMALL_LOAD, longLived: false };
+const SHORT_LOAD = { ...FAULT_LOAD, longLived: false };
 const FAKETIME = '/usr/bin/faketime';
 /** Not by the command: it is a parent that ends before paasd does. */
 const fakeTime = (jump: string) => ({

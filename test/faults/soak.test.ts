@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
 import { keptLines } from '../support/log-accounting.js';
 import { APPS, lossesOf, lostLines, openStage, patience, type Stage } from '../support/stage.js';
-import { SMALL_LOAD } from '../support/traffic.js';
+import { FAULT_LOAD } from '../support/traffic.js';
 
 const IS_LONG = process.env['FAULTS_ALL'] === 'yes';
 const DEPLOYS = IS_LONG ? 30 : 4;
@@ -120,7 +120,7 @@ it('F25: an app that ends at once takes less than 5 % of a core, and says when i
 it('F2: an engine that is away for long: nothing is started twice, and the lines come afterwards', async () => {
   const before = await stage.dynoPids();
   const tails = stage.startTails();
-  await using traffic = await stage.startTraffic(IS_LONG ? SMALL_LOAD : { ...SMALL_LOAD, longLived: false });
+  await using traffic = await stage.startTraffic(IS_LONG ? FAULT_LOAD : { ...FAULT_LOAD, longLived: false });
   await stage.engine.kill9();
   const until = performance.now() + AWAY_MS;
   await eventually('it was away', async () => performance.now() > until, AWAY_MS + 10_000);

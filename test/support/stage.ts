@@ -8,7 +8,7 @@ import { accountLines, breachesOf, countNotices, startTail, type Tail } from './
 import { type Paas, type PaasOptions, type Repository, startPaas } from './paas.js';
 import { openPrivateEngine, type PrivateEngine, type PrivateEngineOptions } from './private-engine.js';
 import {
-  SMALL_LOAD,
+  FAULT_LOAD,
   startTraffic,
   type Traffic,
   type TrafficOptions,
@@ -83,7 +83,7 @@ export async function openStage(
             .sort(),
         );
       },
-      async startTraffic(load = SMALL_LOAD) {
+      async startTraffic(load = FAULT_LOAD) {
         const traffic = await startTraffic({
           address: running.address,
           port: running.httpPort,

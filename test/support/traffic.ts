@@ -61,9 +61,11 @@ export interface Traffic extends AsyncDisposable {
   stop(): Promise<TrafficReport>;
 }
 
-/** The load that the fault matrix asks for; a tenth of its rate where it runs beside other tests. */
-export const MATRIX_LOAD = { keepAlive: 24, oneShot: 24, perSecond: 500 } as const;
-export const SMALL_LOAD = { keepAlive: 6, oneShot: 6, perSecond: 60 } as const;
+/** What goes on during a fault. `test/faults/run --all` takes the fault matrix's own rate, `test/run` about a tenth. */
+export const FAULT_LOAD =
+  process.env['FAULTS_ALL'] === 'yes'
+    ? { keepAlive: 24, oneShot: 24, perSecond: 500 }
+    : { keepAlive: 6, oneShot: 6, perSecond: 60 };
 
 /** Starts it in a process of its own and waits for the first answers. */
 export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
