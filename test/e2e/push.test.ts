@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, freePort } from '../support/house.js';
+import { eventually } from '../support/house.js';
+import { freePort } from '../support/own-places.js';
 import { type Paas, type Repository, startPaas } from '../support/paas.js';
 
 let paas: Paas;

@@ -8,7 +8,8 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { eventually, freePort } from '../support/house.js';
+import { eventually } from '../support/house.js';
+import { freePort } from '../support/own-places.js';
 import { startPaas } from '../support/paas.js';
 
 it('an engine that is too old is refused at the start, once and for all', async () => {

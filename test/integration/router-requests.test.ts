@@ -4,10 +4,10 @@ import { connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { receiveAccessLog } from '../../src/router/access-log-pipe.js';
 import type { RoutedApp, RoutedServer } from '../../src/router/router-state.js';
+import { freePort } from '../support/own-places.js';
 import {
   appWith,
   type Backend,
-  freePort,
   get,
   type RouterFixture,
   sendRaw,

@@ -78,7 +78,7 @@ async function makeObjects(name: string, labels: string[]) {
   const dangling = await docker('commit', ...labelChanges(labels), container);
   await docker('volume', 'create', ...labels, name);
   const [a, b] = randomBytes(2);
-  const subnet = `10.${200 + ((a ?? 0) % 50)}.${b}.0/29`;
+  const subnet = `10.${210 + ((a ?? 0) % 40)}.${b}.0/29`;
   await docker('network', 'create', '--subnet', subnet, ...labels, name);
   const kinds = { container, image, dangling, volume: name, network: name };
   return {

@@ -123,9 +123,9 @@ export function logLine(seq: number, text: string): LogLine {
 
 async function* noTail(): AsyncGenerator<readonly TailEvent[]> {}
 
-/** Waits for a condition, at most ten seconds. */
+/** Waits for a condition, at most a minute. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited too long until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

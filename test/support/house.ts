@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -24,6 +23,7 @@ import { type App, createApp } from '../../src/platform/apps.js';
 import { createDeployRelease } from '../../src/platform/make-release.js';
 import type { Release } from '../../src/platform/releases.js';
 import { createRouter, type Router } from '../../src/router/router.js';
+import { freePort, ownSubnet } from './own-places.js';
 import { makeOwnedDirectory } from './owned-directory.js';
 
 export const RUN_IMAGE = 'paas-stack-run:13';
@@ -44,20 +44,9 @@ export interface House extends AsyncDisposable {
   deploy(app: App, processTypes: Record<string, string>): Promise<Release>;
   /** Waits for the release's outcome. */
   settle(release: Release): Promise<string>;
-  /** The app's log as text. */
+  /** The app's log as text, with all that the loop has written so far; what apps print may come later. */
   logText(app: App): Promise<string>;
   request(app: App, path?: string): Promise<{ status: number; body: string }>;
-}
-
-export async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 /** Waits until `check` returns something; fails with `what` after the deadline. */
@@ -134,7 +123,7 @@ export async function openHouse(
     password: 'correct horse',
     isAdmin: true,
   });
-  const subnet = `10.${100 + ((randomBytes(1)[0] ?? 0) % 80)}.${(randomBytes(1)[0] ?? 0) & 0xf0}.0/20`;
+  const subnet = ownSubnet(100, 180);
 
   function startLoop(): { dynos: Dynos; stop: () => Promise<void> } {
     const running = new AbortController();
@@ -208,6 +197,7 @@ export async function openHouse(
       }
     },
     async logText(app) {
+      await logs.flush();
       return (await logs.read({ appId: app.id, lines: 1500 })).map(formatLine).join('\n');
     },
     request: (app, path = '/') => requestAs(`${app.name}.localhost`, httpPort, path),

@@ -18,7 +18,7 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 export async function until<Value>(
   what: string,
   check: () => Promise<Value | undefined | false> | Value | undefined | false,
-  deadlineMs = 20_000,
+  deadlineMs = 60_000,
 ): Promise<Value> {
   const end = Date.now() + deadlineMs;
   for (;;) {

@@ -9,7 +9,8 @@ import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFi
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findHaproxy } from '../../src/router/haproxy-process.js';
-import { eventually, freePort, requestAs } from './house.js';
+import { eventually, requestAs } from './house.js';
+import { freePort, ownSubnet } from './own-places.js';
 import { makeOwnedDirectory } from './owned-directory.js';
 import type { PrivateEngine } from './private-engine.js';
 
@@ -261,7 +262,6 @@ function daemonEnvironment(parts: {
   httpPort: number;
   apiPort: number;
 }): Record<string, string | undefined> {
-  const [second, third] = randomBytes(2);
   const caBundle = process.env['NODE_EXTRA_CA_CERTS'] ?? process.env['SSL_CERT_FILE'];
   return {
     PATH: process.env['PATH'],
@@ -271,7 +271,7 @@ function daemonEnvironment(parts: {
     PAAS_FIREWALL: 'off',
     PAAS_HTTP_PORT: String(parts.httpPort),
     PAAS_API_PORT: String(parts.apiPort),
-    PAAS_SUBNET: `10.${20 + ((second ?? 0) % 80)}.${(third ?? 0) & 0xf0}.0/20`,
+    PAAS_SUBNET: ownSubnet(20, 100),
     ...(caBundle === undefined ? {} : { PAAS_BUILD_CA_BUNDLE: caBundle }),
   };
 }

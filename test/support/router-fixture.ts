@@ -3,11 +3,12 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import http from 'node:http';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createLogger } from '../../src/log.js';
 import { createRouter, type Router } from '../../src/router/router.js';
 import type { RoutedApp, RoutedServer, RouterState } from '../../src/router/router-state.js';
+import { freePort } from './own-places.js';
 import { makeOwnedDirectory } from './owned-directory.js';
 
 export const HAPROXY = '/usr/sbin/haproxy';
@@ -170,12 +171,4 @@ export function sendRaw(port: number, bytes: string, waitMs = 3000): Promise<str
     socket.on('error', () => undefined);
     socket.on('close', () => resolve(received));
   });
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
