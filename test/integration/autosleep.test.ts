@@ -71,10 +71,10 @@ describe('autosleep', () => {
     expect(log).toMatch(
       /heroku\[web\.1\]: Idling\n[\s\S]*Process exited with status 0\n[\s\S]*Unidling\n[\s\S]*Starting process/,
     );
+    await asleep(app);
     expect(await count(app, 'Starting process')).toBe(2);
     expect(await count(app, 'Unidling')).toBe(1);
-    expect(listIncidents(house.db, app.id).map(({ kind }) => kind)).toEqual(['woke', 'slept']);
-    await asleep(app);
+    expect(listIncidents(house.db, app.id).map(({ kind }) => kind)).toEqual(['slept', 'woke', 'slept']);
   });
 
   it('stays awake while a WebSocket is open', async () => {

@@ -198,6 +198,8 @@ async function drain(steps: AsyncGenerator<string, string>): Promise<void> {
 /** Groups of BuildKit's steps that have a memory limit to be set. */
 function stepPaths(): string[] {
   const parent = join(MEMORY, 'docker/buildkit');
+  // There since the first step of any build.
+  if (!existsSync(parent)) return [];
   return readdirSync(parent, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => join(parent, name));
@@ -211,13 +213,18 @@ function isMoved(step: string): boolean {
 }
 
 function pidsOf(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+  return readIfThere(join(folder, 'cgroup.procs')).split('\n').filter(Boolean);
+}
+
+/** Steps of other builds end while they are looked at. */
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function runs(folder: string, argument: string): boolean {
-  return pidsOf(folder).some((pid) => {
-    const path = `/proc/${pid}/cmdline`;
-    return existsSync(path) && readFileSync(path, 'utf8').includes(argument);
-  });
+  return pidsOf(folder).some((pid) => readIfThere(`/proc/${pid}/cmdline`).includes(argument));
 }

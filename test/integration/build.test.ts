@@ -353,7 +353,7 @@ describe('a build', () => {
       source: await commit({ 'build.sh': `echo going; sleep ${mark} & sleep ${mark}` }),
     });
     for await (const text of running.output()) if (text.includes('going')) break;
-    await expect.poll(() => isRunning(`sleep ${mark}`)).toBe(true);
+    await expect.poll(() => isRunning(`sleep ${mark}`), { timeout: 30_000 }).toBe(true);
     const asked = performance.now();
     await running.cancel('you asked for it');
     expect(performance.now() - asked).toBeLessThan(2000);

@@ -142,7 +142,7 @@ describe('small Node.js apps', () => {
     const running = await lab.run(await build('ignores-sigterm'), 'node server.js');
     await running.get('/');
     await running.signal('SIGTERM');
-    await expect.poll(() => running.logs(), { timeout: 10_000 }).toContain('SIGTERM? No.');
+    await expect.poll(() => running.logs(), { timeout: 60_000 }).toContain('SIGTERM? No.');
     expect(await running.isRunning()).toBe(true);
     await running.signal('SIGKILL');
     expect(await running.ended()).toBe(137);
@@ -150,7 +150,7 @@ describe('small Node.js apps', () => {
 
   it('does not hear never-binds on its port', async () => {
     const running = await lab.run(await build('never-binds'), 'node server.js');
-    await expect.poll(() => running.logs(), { timeout: 10_000 }).toContain('Listening on 127.0.0.1:3000');
+    await expect.poll(() => running.logs(), { timeout: 60_000 }).toContain('Listening on 127.0.0.1:3000');
     expect(await running.listens(1000)).toBe(false);
   });
 });

@@ -506,11 +506,14 @@ describe('logs', () => {
 
   it('goes on after a broken connection and an expired session, each line once', async () => {
     const from: (string | undefined)[] = [];
+    let cut: () => void = () => undefined;
     api.json('POST /apps/example/log-sessions', { logplex_url: '/stream' }, 201);
     api.on('GET /stream', (request, reply) => {
       from.push(request.headers['last-event-id'] as string | undefined);
-      if (from.length === 1) reply.write(sse(1, 2), () => reply.destroy());
-      else if (from.length === 2) sendJson(reply, 404, { id: 'not_found', message: 'Expired.' });
+      if (from.length === 1) {
+        reply.write(sse(1, 2));
+        cut = () => reply.destroy();
+      } else if (from.length === 2) sendJson(reply, 404, { id: 'not_found', message: 'Expired.' });
       else reply.write(sse(2, 3));
     });
     const result = await cli.run(['logs', '--tail'], {
@@ -519,6 +522,8 @@ describe('logs', () => {
         let text = '';
         child.stdout?.on('data', (chunk) => {
           text += chunk;
+          // Not before it has been read: what is in the pipe goes with the connection.
+          if (text.includes('line 2')) cut();
           if (text.includes('line 3')) child.kill('SIGTERM');
         });
       },

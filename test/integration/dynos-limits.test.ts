@@ -74,7 +74,9 @@ describe('the limits of dynos', () => {
     expect(log).toContain('A child process was killed at the memory limit of 64M; the main process goes on');
     expect(log).not.toContain('crashed');
     expect((await house.dynos.list(app)).map(({ state }) => state)).toEqual(['up']);
-    expect(listIncidents(house.db, app.id)).toMatchObject([
+    // On a slow machine the child is near the limit for as long as two looks.
+    const incidents = listIncidents(house.db, app.id).filter(({ kind }) => kind !== 'memory-high');
+    expect(incidents).toMatchObject([
       { kind: 'out-of-memory', dyno: 'worker.1', evidence: { process: 'child' } },
     ]);
   });

@@ -10,6 +10,7 @@ import { dynoSpec, imageAssemblySpec, oneOffSpec } from '../../src/engine/contai
 import { createDockerEngine } from '../../src/engine/docker.js';
 import type { ContainerEvent } from '../../src/engine/engine.js';
 import { readOpenFilesLimit } from '../../src/engine/open-files.js';
+import { eventually } from '../support/house.js';
 import { importTinyImage } from '../support/tiny-image.js';
 import { startTinyRegistry } from '../support/tiny-registry.js';
 
@@ -205,13 +206,20 @@ describe('containers', () => {
   it('are announced when they start, die and go', async () => {
     const stop = new AbortController();
     const seen: ContainerEvent[] = [];
+    let watchedId = '';
     const watched = (async () => {
       for await (const event of engine.events({ signal: stop.signal })) {
         seen.push(event);
-        if (event.kind === 'destroy') return;
+        if (event.kind === 'destroy' && event.containerId === watchedId) return;
       }
     })();
+    // The stream does not say from when on it tells.
+    await eventually('the events come', async () => {
+      await run(['true']);
+      return seen.length > 0;
+    });
     const { id } = await run(['sh', '-c', 'exit 3']);
+    watchedId = id;
     await engine.removeContainer(id);
     await watched;
     stop.abort();
@@ -341,7 +349,8 @@ describe('images', () => {
 
   it('stop being built when the builder is told so', async () => {
     const stop = new AbortController();
-    const dockerfile = `FROM ${image}\nRUN echo ${suffix()}; sleep 4321\n`;
+    const mark = `43${process.pid}`;
+    const dockerfile = `FROM ${image}\nRUN echo ${suffix()}; sleep ${mark}\n`;
     const build = engine.buildImage(tarOf({ Dockerfile: dockerfile }), {
       dockerfile: 'Dockerfile',
       tag: `paas-${instance}/a1:no`,
@@ -355,7 +364,7 @@ describe('images', () => {
       for await (const output of build) if (output.includes('sleep')) stop.abort(new Error('canceled'));
     })();
     await expect(stopped).rejects.toThrow('canceled');
-    await expect.poll(() => isRunning('sleep 4321'), { timeout: 15_000 }).toBe(false);
+    await expect.poll(() => isRunning(`sleep ${mark}`), { timeout: 60_000 }).toBe(false);
   });
 
   it('that are not there or cannot be pulled are not found', async () => {

@@ -18,8 +18,9 @@ beforeAll(async () => {
   app = house.createApp('profile');
   changeConfig(house.db, { app, by: house.account, updates: { HOSTILE: '--privileged' } });
   const release = await house.deploy(app, { web: 'exec python3 -m http.server $PORT', release: 'sleep 3' });
-  await eventually('the release phase runs', () => inspectRole('release-phase'));
-  profiles['release-phase'] = profile(await inspectRole('release-phase'));
+  profiles['release-phase'] = profile(
+    await eventually('the release phase runs', () => inspectRole('release-phase')),
+  );
   expect(await house.settle(release)).toBe('live');
 });
 

@@ -100,7 +100,7 @@ test('loses no request in fifty deploys with reloads among them, and never serve
     if (round % 3 === 0) extra.push(appWith(`extra-${round}.test`, [], 'no-web-dynos'));
     await timedApply();
     await expect
-      .poll(() => router.router.sessions(app.id, old.routed.name), { timeout: 10_000, interval: 20 })
+      .poll(() => router.router.sessions(app.id, old.routed.name), { timeout: 30_000, interval: 20 })
       .toBe(0);
     live.set(host, { app: { ...app, servers: [fresh.routed] }, dyno: fresh });
     await timedApply();

@@ -10,6 +10,7 @@ import { MASTER_SOCKET } from '../../src/router/settings.js';
 import { eventually } from '../support/house.js';
 import { appWith, get, serverAt, startBackend, startRouter } from '../support/router-fixture.js';
 
+const WAIT = { timeout: 30_000 };
 const workerOf = (socket: string) =>
   showProcesses(socket).then(
     ({ worker }) => worker,
@@ -100,7 +101,7 @@ describe('servers that go', () => {
       (reply) => reply.status,
       () => 'ended',
     );
-    await expect.poll(() => router.router.sessions(app.id, a.server.name)).toBe(1);
+    await expect.poll(() => router.router.sessions(app.id, a.server.name), WAIT).toBe(1);
     await router.router.apply(router.state([{ ...app, servers: [{ ...a.server, state: 'draining' }] }]));
     expect(await router.router.sessions(app.id, a.server.name)).toBe(1);
     await router.router.apply(router.state([{ ...app, servers: [] }]));
@@ -109,7 +110,7 @@ describe('servers that go', () => {
       .poll(async () => {
         const { worker } = await showProcesses(join(router.dir, 'master.sock'));
         return withWorker(join(router.dir, 'master.sock'), worker ?? 0, (ask) => ask('show servers state'));
-      })
+      }, WAIT)
       .not.toContain(a.server.name);
   });
 
@@ -118,9 +119,7 @@ describe('servers that go', () => {
     const apps = Array.from({ length: 15 }, (_, i) => appWith(`app-${i}.test`, [], 'blank'));
     for (let i = 1; i <= apps.length; i += 1) await router.router.apply(router.state(apps.slice(0, i)));
     await expect
-      .poll(async () => (await showProcesses(join(router.dir, 'master.sock'))).oldWorkers, {
-        timeout: 10_000,
-      })
+      .poll(async () => (await showProcesses(join(router.dir, 'master.sock'))).oldWorkers, WAIT)
       .toEqual([]);
     expect((await get(router.port, 'app-14.test')).status).toBe(503);
   });
@@ -175,13 +174,13 @@ describe('the life of HAProxy', () => {
     const { master } = await showProcesses(join(router.dir, 'master.sock'));
     router.stopDaemon();
     process.kill(master, 'SIGKILL');
-    await expect.poll(() => isHaproxy(master, join(router.dir, 'haproxy.cfg'))).toBe(false);
+    await expect.poll(() => isHaproxy(master, join(router.dir, 'haproxy.cfg')), WAIT).toBe(false);
     const next = await router.restartDaemon();
     // Before the first apply, which may take long while the engine is away.
     expect((await get(router.port, 'a.test')).body).toBe(a.server.ip);
     await next.apply(state);
     expect((await get(router.port, 'a.test')).body).toBe(a.server.ip);
-    await expect.poll(() => findHaproxy(join(router.dir, 'haproxy.cfg'))).toHaveLength(2);
+    await expect.poll(() => findHaproxy(join(router.dir, 'haproxy.cfg')), WAIT).toHaveLength(2);
   });
 
   test.each(['master', 'worker'])('is back within two seconds when its %s is killed', async (which) => {

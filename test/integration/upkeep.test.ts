@@ -192,7 +192,7 @@ describe('the watchdog of writable layers', () => {
     const fill = 'mkdir -p /var/tmp/a/b; dd if=/dev/zero of=/var/tmp/a/b/big bs=1024 count=900 2>/dev/null';
     const more =
       'while [ ! -e /var/tmp/go ]; do sleep 0.1; done; dd if=/dev/zero of=/var/tmp/a/more bs=1024 count=400 2>/dev/null';
-    const release = await house.deploy(app, { worker: `${fill}; ${more}; sleep 600` });
+    const release = await house.deploy(app, { worker: `${fill}; echo filled; ${more}; sleep 600` });
     scale(house.db, { app, updates: [{ type: 'worker', quantity: 1 }] });
     expect(await house.settle(release)).toBe('live');
     const notices: LayerNotice[] = [];
@@ -215,6 +215,7 @@ describe('the watchdog of writable layers', () => {
       await watch.check('all', AbortSignal.timeout(30_000));
       return notices.at(-1);
     };
+    await eventually('it has written', async () => (await house.logText(app)).includes(': filled'));
     const near = await eventually('a warning', check);
     expect(near).toMatchObject({ kind: 'near', limitBytes: 1024 ** 2 });
     expect(near.text).toContain('/var/tmp/a/b 900 KB');

@@ -160,7 +160,7 @@ export function get(
 }
 
 /** Sends bytes as they are and gives everything that comes back until the other side closes or `waitMs` is over. */
-export function sendRaw(port: number, bytes: string, waitMs = 3000): Promise<string> {
+export function sendRaw(port: number, bytes: string, waitMs = 30_000): Promise<string> {
   return new Promise((resolve) => {
     let received = '';
     const socket = connect(port, '127.0.0.1', () => socket.write(Buffer.from(bytes, 'latin1')));
