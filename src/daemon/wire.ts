@@ -28,6 +28,7 @@ import type { Config, DataPaths } from './config.js';
 import { loadDiskConfig } from './disk-config.js';
 import { ensureCollector } from './ensure-collector.js';
 import { openOwnDatabase } from './open-database.js';
+import { uptimeMs } from './uptime.js';
 import { wireDeploys } from './wire-deploys.js';
 import { wireFirewall } from './wire-firewall.js';
 import { wireRouter } from './wire-router.js';
@@ -239,6 +240,7 @@ function wireDynos(
     ...others,
     log: log.child({ part: 'dynos' }),
     random,
+    uptimeMs,
     onStep,
     settings: {
       instance: identity.instance,

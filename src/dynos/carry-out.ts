@@ -37,6 +37,8 @@ export interface HandsDeps {
   readonly outOfMemory: Pick<OutOfMemory, 'lastAt'>;
   readonly seenEnds: SeenEnds;
   readonly wakeup: Pick<Wakeup, 'wake'>;
+  /** Ms since the server started. */
+  readonly uptimeMs: () => number;
   readonly settings: {
     /** First cool-off of a dyno that crashed twice. */
     readonly coolOffMs: number;

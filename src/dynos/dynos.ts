@@ -67,6 +67,8 @@ export interface DynosOptions {
   readonly settings: DynoSettings;
   /** Random number in [0, 1). */
   readonly random: () => number;
+  /** Ms since the server started, the same for each daemon. */
+  readonly uptimeMs: () => number;
   readonly onStep?: OnStep | undefined;
 }
 
@@ -159,18 +161,16 @@ function createParts(options: DynosOptions) {
   const seenEnds = createSeenEnds();
   const releaseWatcher = createReleaseWatcher({ ...shared, router, containersOf, wake: wakeup.wake });
   const reconciler: Reconciler = createReconciler({
-    db,
-    engine,
+    ...shared,
     router,
     lives,
-    log,
     start: { ...shared, lives, healthNotes, addresses },
     releasePhases,
     releaseWatcher,
     outOfMemory,
     seenEnds,
     wakeup,
-    settings,
+    uptimeMs: options.uptimeMs,
   });
   const loadWatch = createLoadWatch({
     ...options,

@@ -11,6 +11,7 @@ const RETRY_MS = 1000;
  */
 export async function insist<Result>(call: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
   for (;;) {
+    signal.throwIfAborted();
     try {
       return await call();
     } catch (error) {

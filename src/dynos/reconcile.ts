@@ -9,6 +9,7 @@ import type { AppId } from '../ids.js';
 import { type App, getApp, listApps } from '../platform/apps.js';
 import { getAutosleep } from '../platform/autosleep.js';
 import { listDomains } from '../platform/domains.js';
+import { getEnding, keepEndings } from '../platform/dyno-endings.js';
 import { getDynoSettings } from '../platform/dyno-settings.js';
 import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
@@ -19,7 +20,7 @@ import { awaitDynoUp } from './await-up.js';
 import { createHands, type Hands, type HandsDeps } from './carry-out.js';
 import { type DynoContainer, readDynoContainer } from './dyno.js';
 import { createInventory, type Inventory } from './inventory.js';
-import { type AppState, planApp, slotKey } from './plan.js';
+import { type AppState, planApp, type StopReason, slotKey } from './plan.js';
 import { portAccepts } from './probe.js';
 import type { ReleasePhases } from './release-phase.js';
 import type { ReleaseWatcher } from './release-watch.js';
@@ -165,6 +166,7 @@ class Loop implements Reconciler {
     if (!this.#hasRoutedFirst) await this.#routeFirst(apps);
     const present = new Set<string>(apps.map((app) => app.id));
     this.#forget(scope, present);
+    if (scope === 'all') keepEndings(db, new Set(containers.map(({ id }) => id)));
     for (const app of apps) await this.#plan(app, containers, signal);
     this.#hands.endStrangers(present, containers, signal);
     if (scope === 'all' || !this.#isRouted) await this.#tellRouter();
@@ -222,6 +224,15 @@ class Loop implements Reconciler {
       return;
     }
     if (lives.get(container.id) !== undefined) return;
+    const ending = getEnding(db, container.id);
+    if (ending !== undefined) {
+      // An earlier daemon was stopping it, or its stop failed: that goes on.
+      lives.enter(container.id, 'up', container.createdAt);
+      // Only a stop writes it, with the reason of its plan.
+      const why = ending.why as StopReason;
+      this.#hands.begin({ kind: 'stop', container: dyno, why }, signal);
+      return;
+    }
     if (container.state !== 'running' && container.state !== 'paused') return;
     const app = getApp(db, dyno.appId);
     // Its checks passed when it came up; a slow answer now is no reason to take requests from it.

@@ -5,6 +5,15 @@ import type { ContainerDetails, Engine } from '../engine/engine.js';
 import type { AppId } from '../ids.js';
 import { getApp } from '../platform/apps.js';
 import type { OnStep } from '../platform/deploy-steps.js';
+import {
+  beginEnding,
+  type DynoEnding,
+  forgetEnding,
+  getEnding,
+  markDrained,
+  markTerminated,
+  timeLeftMs,
+} from '../platform/dyno-endings.js';
 import type { Router } from '../router/router.js';
 import { type CrashDeps, tellCrash } from './crash.js';
 import { PROVEN_AFTER_MS } from './crash-backoff.js';
@@ -27,49 +36,87 @@ export interface StopDynoDeps extends CrashDeps {
   /** Resolves once the router has been told of the present phases of an app's dynos. */
   readonly routed: (appId: AppId, signal: AbortSignal) => Promise<void>;
   readonly onStep?: OnStep | undefined;
+  /** Ms since the server started. */
+  readonly uptimeMs: () => number;
 }
 
 const SESSIONS_POLL_MS = 100;
 
-/** Drains, stops and removes a container. The caller has put it in phase `stopping`. */
+/**
+ * Drains, stops and removes a container, or goes on with that where an earlier daemon was. The caller has put it in phase
+ * `stopping`.
+ */
 export async function stopDyno(
   deps: StopDynoDeps,
   container: DynoContainer,
   options: { why: StopReason; wasUp: boolean; signal: AbortSignal },
 ): Promise<void> {
   const name = dynoName(container);
+  const { appId, containerId } = container;
+  const { signal, why } = options;
   deps.onStep?.('old-draining');
-  // A web dyno's successor has said it, and is up.
-  if (options.why === 'cycled' && container.type !== 'web') tellCycling(deps.dynoLog, container);
-  if (options.why === 'idle') deps.dynoLog.platform(container.appId, name, 'Idling');
-  if (container.type === 'web' && options.wasUp) await drain(deps, container, options.signal);
+  const ending = enterEnding(deps, container, why);
+  const isRouted = container.type === 'web' && options.wasUp && container.isRunning;
+  if (isRouted && ending.terminatedAt === undefined) await drain(deps, container, { ending, signal });
   deps.onStep?.('old-drained');
-  options.signal.throwIfAborted();
-  deps.dynoLog.platform(container.appId, name, 'Stopping all processes with SIGTERM');
-  const graceMs = deps.graceMs(container.appId);
-  const startedAt = performance.now();
-  await insist(() => deps.engine.stopContainer(container.containerId, { graceMs }), options.signal);
+  signal.throwIfAborted();
+  const { exitCode, tookMs } = await terminate(deps, container, { ending, signal });
   deps.onStep?.('old-stopped');
-  const { exitCode } = await insist(
-    () => deps.engine.inspectContainer(container.containerId),
-    options.signal,
-  );
-  if (exitCode === 137 && performance.now() - startedAt >= graceMs * 0.95) {
+  const graceMs = deps.graceMs(appId);
+  if (exitCode === 137 && tookMs >= graceMs * 0.95) {
     const seconds = graceMs / 1000;
     deps.dynoLog.platform(
-      container.appId,
+      appId,
       name,
       `Error R12 (Exit timeout) -> At least one process failed to exit within ${seconds} seconds of SIGTERM`,
     );
-    deps.dynoLog.platform(container.appId, name, 'Stopping remaining processes with SIGKILL');
+    deps.dynoLog.platform(appId, name, 'Stopping remaining processes with SIGKILL');
   }
-  deps.dynoLog.platform(container.appId, name, `Process exited with status ${exitCode}`);
-  if (options.why === 'scaled-down' || options.why === 'stopped-by-user' || options.why === 'idle') {
-    deps.dynoLog.platform(container.appId, name, 'State changed from up to down');
+  deps.dynoLog.platform(appId, name, `Process exited with status ${exitCode}`);
+  if (why === 'scaled-down' || why === 'stopped-by-user' || why === 'idle') {
+    deps.dynoLog.platform(appId, name, 'State changed from up to down');
   }
-  await insist(() => deps.engine.removeContainer(container.containerId), options.signal);
+  await insist(() => deps.engine.removeContainer(containerId), signal);
   deps.onStep?.('old-removed');
-  deps.lives.forget(container.containerId);
+  forgetEnding(deps.db, containerId);
+  deps.lives.forget(containerId);
+}
+
+/** The container's ending, as an earlier daemon began it, or begun and said now. */
+function enterEnding(deps: StopDynoDeps, container: DynoContainer, why: StopReason): DynoEnding {
+  const { containerId, appId } = container;
+  const known = getEnding(deps.db, containerId);
+  if (known !== undefined) return known;
+  beginEnding(deps.db, { containerId, appId, why });
+  // A web dyno's successor has said it, and is up.
+  if (why === 'cycled' && container.type !== 'web') tellCycling(deps.dynoLog, container);
+  if (why === 'idle') deps.dynoLog.platform(appId, dynoName(container), 'Idling');
+  return { containerId, why, drainedFrom: undefined, terminatedAt: undefined };
+}
+
+/** Has its processes end: SIGTERM, and SIGKILL when their time is over. `tookMs`: since SIGTERM. */
+async function terminate(
+  deps: StopDynoDeps,
+  container: DynoContainer,
+  { ending, signal }: { ending: DynoEnding; signal: AbortSignal },
+): Promise<{ exitCode: number; tookMs: number }> {
+  const { appId, containerId } = container;
+  const graceMs = deps.graceMs(appId);
+  const terminatedAt = ending.terminatedAt ?? deps.uptimeMs();
+  if (ending.terminatedAt === undefined) {
+    const text = 'Stopping all processes with SIGTERM';
+    if (container.isRunning) deps.dynoLog.platform(appId, dynoName(container), text);
+    markTerminated(deps.db, containerId, terminatedAt);
+  } else {
+    // The engine goes on with the stop that it was asked for: many a process takes a second SIGTERM as an order to drop all.
+    const limit = AbortSignal.timeout(timeLeftMs(terminatedAt, graceMs, deps.uptimeMs()));
+    const ended = deps.engine.waitContainer(containerId, { signal: AbortSignal.any([signal, limit]) });
+    await ended.catch(() => undefined);
+    signal.throwIfAborted();
+  }
+  await insist(() => deps.engine.stopContainer(containerId, { graceMs }), signal);
+  const { exitCode } = await insist(() => deps.engine.inspectContainer(containerId), signal);
+  return { exitCode, tookMs: deps.uptimeMs() - terminatedAt };
 }
 
 /** Says that a dyno is replaced for its age. */
@@ -162,12 +209,17 @@ function tellEnd(
   );
 }
 
-/** Waits until no request is under way on it, at most the app's drain time. */
-async function drain(deps: StopDynoDeps, container: DynoContainer, signal: AbortSignal): Promise<void> {
+/** Waits until no request is under way on it, at most until the app's drain time is over. */
+async function drain(
+  deps: StopDynoDeps,
+  container: DynoContainer,
+  { ending, signal }: { ending: DynoEnding; signal: AbortSignal },
+): Promise<void> {
   await deps.routed(container.appId, signal);
+  const drainedFrom = ending.drainedFrom ?? deps.uptimeMs();
+  if (ending.drainedFrom === undefined) markDrained(deps.db, container.containerId, drainedFrom);
   const limitMs = getApp(deps.db, container.appId)?.drainTimeoutMs ?? 0;
-  const deadline = performance.now() + limitMs;
-  while (performance.now() < deadline) {
+  while (timeLeftMs(drainedFrom, limitMs, deps.uptimeMs()) > 0) {
     if ((await deps.router.sessions(container.appId, serverName(container))) === 0) return;
     await sleep(SESSIONS_POLL_MS, undefined, { signal });
   }

@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { prepareDataDir, readIdentity } from '../../src/daemon/config.js';
+import { uptimeMs } from '../../src/daemon/uptime.js';
 import { type Database, openDatabase } from '../../src/db/database.js';
 import type { ScalingTimes } from '../../src/dynos/autoscale-policy.js';
 import { createDynos, type Dynos } from '../../src/dynos/dynos.js';
@@ -135,6 +136,7 @@ export async function openHouse(
       log,
       signal: running.signal,
       random: Math.random,
+      uptimeMs,
       settings: {
         instance,
         network: `paas-${instance}`,
