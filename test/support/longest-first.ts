@@ -1,0 +1,58 @@
+// The order of test files: the longest first, so that none of them begins last and runs on alone. A clean clone has no
+// times of earlier runs to go by, so those that take long are listed here; the rest follows by size.
+
+import { relative } from 'node:path';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Files of more than a few seconds by the time they take, longest first, below test/. */
+const LONGEST: readonly string[] = [
+  'integration/buildpacks.test.ts',
+  'integration/logs-restart.test.ts',
+  'integration/build-stack.test.ts',
+  'integration/checks.test.ts',
+  'integration/router-requests.test.ts',
+  'integration/release-watch.test.ts',
+  'integration/dynos.test.ts',
+  'integration/autoscale.test.ts',
+  'integration/autosleep.test.ts',
+  'integration/build.test.ts',
+  'integration/dynos-limits.test.ts',
+  'integration/logs.test.ts',
+  'integration/logs-cuts.test.ts',
+  'integration/build-archive.test.ts',
+  'integration/api-slow.test.ts',
+  'integration/api.test.ts',
+  'integration/git.test.ts',
+  'integration/router.test.ts',
+  'integration/router-load.test.ts',
+  'integration/build-cpu.test.ts',
+  'e2e/push.test.ts',
+  'e2e/disk.test.ts',
+  'e2e/cli.test.ts',
+  'e2e/faults.test.ts',
+  'e2e/dashboard.test.ts',
+  'e2e/health.test.ts',
+  'e2e/rollback.test.ts',
+];
+
+/** Projects keep their order. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const bySize = await super.sort(files);
+    return bySize
+      .map((file, index) => ({ file, index }))
+      .sort(
+        (a, b) => groupOf(a.file) - groupOf(b.file) || rankOf(a.file) - rankOf(b.file) || a.index - b.index,
+      )
+      .map(({ file }) => file);
+  }
+}
+
+function groupOf(file: TestSpecification): number {
+  return file.project.config.sequence.groupOrder;
+}
+
+function rankOf(file: TestSpecification): number {
+  const rank = LONGEST.indexOf(relative(`${file.project.config.root}/test`, file.moduleId));
+  return rank === -1 ? LONGEST.length : rank;
+}
