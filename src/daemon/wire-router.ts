@@ -1,26 +1,21 @@
 // The router of the daemon.
 
 import { availableParallelism } from 'node:os';
+import type { Database } from '../db/database.js';
 import type { LogClient } from '../logs/client.js';
 import { createRouter, type Router } from '../router/router.js';
-import { tellDroppedLines } from './dropped-lines.js';
+import { createDroppedLinesTeller } from './dropped-lines.js';
 import type { DaemonOptions } from './wire.js';
 
 const MAX_CONNECTIONS = 10_000;
-/** The router looks every ten seconds. */
-const DROPPED_LINES_MS = 11_000;
 
 /** Nothing happens before its `start`. */
 export function wireRouter(
-  { config, paths, log, now }: DaemonOptions,
-  { logs, signal }: { logs: LogClient; signal: AbortSignal },
+  { config, paths, log }: DaemonOptions,
+  { db, logs, signal }: { db: Database; logs: LogClient; signal: AbortSignal },
 ): Router {
   return createRouter({
-    onDroppedLines: (count) => {
-      tellDroppedLines(logs, { count, sinceMs: now() - DROPPED_LINES_MS }).catch((err) =>
-        log.warn({ err, count }, 'dropped router lines are not told to the apps'),
-      );
-    },
+    onDroppedLines: createDroppedLinesTeller({ db, logs, log, signal }),
     dir: paths.haproxy,
     bindAddress: config.bindAddress,
     httpPort: config.httpPort,

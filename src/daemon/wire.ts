@@ -85,7 +85,7 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
     clientId: options.newId(),
     log: log.child({ part: 'logs' }),
   });
-  const router = wireRouter(options, { logs, signal: stopping.signal });
+  const router = wireRouter(options, { db, logs, signal: stopping.signal });
   const network = `paas-${identity.instance}`;
   const dynos = wireDynos(options, { db, engine, logs, router, network, signal: stopping.signal });
   const firewall = wireFirewall(options, { engine, network });

@@ -26,6 +26,8 @@ export interface ServerFacts {
   }>;
   readonly isRouterUp: boolean;
   readonly collector: Fact<{ readonly pid: number; readonly unstored: number }>;
+  /** Of the last day. */
+  readonly droppedRouterLines: Fact<number>;
   readonly database: Fact<{
     /** What is wrong with it. */
     readonly damage: string | undefined;
@@ -67,6 +69,7 @@ export function examine(facts: ServerFacts): Finding[] {
       ? ok('router', 'HAProxy runs')
       : fail('router', 'HAProxy does not run', 'Read DATA_DIR/log/paasd.log'),
     ...known('log collector', facts.collector, collectorFindings),
+    ...known('router lines', facts.droppedRouterLines, routerLineFindings),
     ...known('database', facts.database, databaseFindings),
     ...known('disk', facts.disks, (disks) => disks.flatMap(diskFindings)),
     ...known('biggest', facts.consumers, consumerFindings),
@@ -115,6 +118,13 @@ function collectorFindings({ pid, unstored }: { pid: number; unstored: number })
           'Read DATA_DIR/log/collector.log: is the disk full, or too slow?',
         ),
   ];
+}
+
+function routerLineFindings(dropped: number): Finding[] {
+  if (dropped === 0) return [ok('router lines', 'none dropped in the last day')];
+  const hint =
+    'The log collector did not read them in time: is the processor or the disk busy then? Read DATA_DIR/log/collector.log';
+  return [warn('router lines', `${dropped} lines dropped in the last day`, hint)];
 }
 
 function databaseFindings(database: {

@@ -14,6 +14,7 @@ import { forecastDisk } from './disk-forecast.js';
 import { listSamples } from './disk-samples.js';
 import type { DiskSpace } from './disk-space.js';
 import { type Consumer, ENGINE_CACHE, type Fact, type ServerFacts } from './doctor.js';
+import { countDroppedRouterLines } from './dropped-router-lines.js';
 import type { LayerWatch } from './layer-watch.js';
 import { planLeftovers } from './leftovers.js';
 import { appOfImage } from './release-images.js';
@@ -60,6 +61,7 @@ export async function gatherFacts(sources: FactSources): Promise<ServerFacts> {
       const [{ pid }, { unstored }] = [await logs.health(), await logs.stats()];
       return { pid, unstored };
     }),
+    droppedRouterLines: await fact(async () => countDroppedRouterLines(db)),
     database: await fact(() => databaseFacts(sources)),
     disks: await fact(() => readDisks(sources)),
     consumers: await fact(() => listConsumers(sources)),

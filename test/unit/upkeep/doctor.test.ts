@@ -17,6 +17,7 @@ const well: ServerFacts = {
   engine: { version: '20.10.24', isLiveRestore: true, skewMs: 10 },
   isRouterUp: true,
   collector: { pid: 7, unstored: 0 },
+  droppedRouterLines: 0,
   database: { damage: undefined, bytes: 1024, newestBackupAgeMs: 3600_000 },
   disks: [disk],
   consumers: [{ what: 'images of a', bytes: 2 * GB }],
@@ -32,12 +33,19 @@ describe('examine', () => {
     const findings = examine(well);
     expect(findings.filter(({ status }) => status !== 'ok')).toEqual([]);
     expect(findings.map(({ check }) => check)).toEqual([
-      ...['engine', 'live restore', 'clock', 'router', 'log collector', 'database', 'backup'],
+      ...['engine', 'live restore', 'clock', 'router', 'log collector', 'router lines', 'database', 'backup'],
       ...['disk of data and engine', 'biggest', 'leftovers', 'open files', 'builds', 'apps'],
     ]);
   });
 
   it.each<[string, Partial<ServerFacts>, string, string, RegExp]>([
+    [
+      'dropped router lines',
+      { droppedRouterLines: 12 },
+      'router lines',
+      'warn',
+      /12 lines dropped in the last day/,
+    ],
     ['no engine', { engine: { error: 'gone' } }, 'engine', 'fail', /gone/],
     [
       'no live restore',
