@@ -88,16 +88,25 @@ describe('collecting', () => {
   test('a tail gets what is stored and then what comes, without gap or repeat', async () => {
     const appId = randomUUID();
     const tails: Following[] = [];
-    await runContainer(appId, 'for i in $(seq 1 300); do echo $i; usleep 3000; done; echo end');
+    const container = await runContainer(
+      appId,
+      `trap 'stop=1' TERM; n=0; while [ -z "$stop" ]; do n=$((n+1)); echo $n; usleep 3000; done; echo end`,
+    );
     await until('some lines', async () => (await all(appId)).length > 50);
     for (let count = 0; count < 5; count += 1) {
       const before = (await all(appId)).length;
       tails.push(follow(appId, { lines: 1000 }));
       await until('more lines', async () => (await all(appId)).length > before + 20);
     }
+    await container.kill({ signal: 'SIGTERM' });
     await until('end', () => tails.every((tail) => tail.lines.at(-1)?.text === 'end'));
+    const printed = await all(appId);
+    expect(appTexts(printed)).toEqual([...numbers(1, printed.length - 1), 'end']);
     for (const tail of tails) {
-      expect(appTexts(tail.lines)).toEqual([...numbers(1, 300), 'end']);
+      // Each began with as many older lines as it asked for.
+      const from = tail.lines[0]?.seq ?? 0;
+      expect(tail.lines).toEqual(printed.filter(({ seq }) => seq >= from));
+      expect(from === printed[0]?.seq || tail.lines.length > 1000).toBe(true);
       await tail.stop();
     }
   });
