@@ -15,7 +15,15 @@ export class DroppedLines {
     return this.#total;
   }
 
-  /** How many more there are than at the look before, by worker; 0 at the first look: those were told of before. */
+  /** No worker has run yet: all that the first look finds is new. */
+  begin(): void {
+    this.#counts = new Map();
+  }
+
+  /**
+   * How many more there are than at the look before, by worker; 0 at the first look without `begin`: those were told of
+   * before.
+   */
   look(counts: ReadonlyMap<number, number>): number {
     const before = this.#counts;
     this.#counts = counts;

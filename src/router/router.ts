@@ -94,8 +94,10 @@ class HaproxyRouter implements Router {
     await this.#exclusively(async () => {
       await this.#master.recall();
       const running = await this.#master.find();
-      if (running === undefined) await this.#startAgain();
-      else this.#options.log.info({ pid: running.master }, 'router adopted');
+      if (running === undefined) {
+        await this.#startAgain();
+        this.#droppedLines.begin();
+      } else this.#options.log.info({ pid: running.master }, 'router adopted');
     });
     this.#watch(AbortSignal.any([this.#options.signal, this.#stopped.signal])).catch((err: unknown) => {
       this.#options.log.error({ err }, 'router is not watched any more');
@@ -228,7 +230,7 @@ class HaproxyRouter implements Router {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    // Housekeeping comes in the first round: what happens from then on is new.
+    // Housekeeping comes in the first round: what an adopted HAProxy dropped before is old news.
     let round = -1;
     try {
       for await (const _ of setInterval(WATCH_INTERVAL_MS, undefined, { signal })) {

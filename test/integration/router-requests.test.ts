@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import http2 from 'node:http2';
 import { connect, createServer, type Socket } from 'node:net';
@@ -325,6 +326,22 @@ describe('the access log', () => {
     // It looks now and then: also in the middle of the requests, when they take long.
     await expect.poll(() => told.reduce((sum, count) => sum + count, 0), WAIT).toBe(100 - read);
     expect(log.router.droppedLines()).toBe(100 - read);
+  }, 60_000);
+
+  test('counts lines that found no place before the first look', async () => {
+    await using log = await startRouter();
+    await log.router.apply(log.state([appWith('a.test', [], 'blank')]));
+    // In one go: no look comes in between. Without a reader the pipe holds 64 KiB.
+    const urls = `http://127.0.0.1:${log.port}/${'a'.repeat(1000)}?[1-100]`;
+    execFileSync('curl', ['-s', '-o', '/dev/null', '-H', 'host: a.test', urls]);
+    const stop = new AbortController();
+    let read = 0;
+    for await (const batch of receiveAccessLog({ path: log.accessLogPath, signal: stop.signal })) {
+      for (const { lineCount } of batch) read += lineCount;
+      stop.abort();
+    }
+    expect(read).toBeLessThan(100);
+    await expect.poll(() => log.router.droppedLines(), WAIT).toBe(100 - read);
   }, 60_000);
 
   test('keeps lines for a reader that was away', async () => {

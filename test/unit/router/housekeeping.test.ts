@@ -17,3 +17,9 @@ test('lines that were dropped before the first look are old news; those of new w
   expect(looks.map((counts) => dropped.look(new Map(counts)))).toEqual([0, 0, 7, 3, 0, 1]);
   expect(dropped.total).toBe(11);
 });
+
+test('lines that were dropped since the begin are news at the first look', () => {
+  const dropped = new DroppedLines();
+  dropped.begin();
+  expect(dropped.look(new Map([[10, 500]]))).toBe(500);
+});
