@@ -1,11 +1,16 @@
 // A command in a running container. Docker has no call that ends one: at the timeout its processes are killed on the host.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { PaasError } from '../errors.js';
 import { FrameSplitter } from './demultiplex.js';
 import { engineError, hasStatus } from './docker-errors.js';
 import type { ExecOptions, ExecResult } from './engine.js';
 import { processTree } from './process-tree.js';
+
+/** How long a busy engine may take to start a command whose time is over. */
+const START_MS = 30_000;
+const LOOK_MS = 50;
 
 /** See `Engine.runInContainer`. */
 export async function execInContainer(
@@ -47,7 +52,7 @@ export async function execInContainer(
     };
     socket.once('end', onEnd).once('close', onEnd).once('error', onEnd);
   });
-  if (!ended) await killExec(exec);
+  if (!ended) await killExec(exec, signal);
   socket.on('error', () => undefined).destroy();
   signal.throwIfAborted();
   if (!ended) return { exitCode: undefined, output: output.text() };
@@ -78,11 +83,21 @@ class BoundedOutput {
   }
 }
 
-/** Kills what the command started, as far as it did not leave its parents. */
-async function killExec(exec: Docker.Exec): Promise<void> {
-  const { Pid, Running } = await exec.inspect().catch(() => ({ Pid: 0, Running: false }));
-  if (!Running || Pid <= 1) return;
-  for (const pid of processTree(Pid)) {
+/** Kills what the command started, as far as it did not leave its parents. Waits for one that is still being started. */
+async function killExec(exec: Docker.Exec, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + START_MS;
+  for (;;) {
+    const seen = await exec.inspect().catch(() => undefined);
+    // Without an exit code it has not ended, and without a process id it has not begun.
+    if (seen === undefined || typeof seen.ExitCode === 'number') return;
+    if (seen.Pid > 1) return killTree(seen.Pid);
+    if (signal.aborted || performance.now() > deadline) return;
+    await sleep(LOOK_MS);
+  }
+}
+
+function killTree(root: number): void {
+  for (const pid of processTree(root)) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {

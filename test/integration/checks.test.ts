@@ -178,7 +178,7 @@ describe('checks', () => {
     });
     const id = dyno?.containerId ?? '';
     const slow = await house.engine.runInContainer(id, ['sh', '-c', 'echo begun; sleep 5432 & wait'], {
-      timeoutMs: 500,
+      timeoutMs: 3000,
       maxOutputBytes: 3,
       signal: AbortSignal.timeout(30_000),
     });
@@ -188,6 +188,24 @@ describe('checks', () => {
     await replaced(app, id);
     expect(await house.logText(app)).toContain(
       'Liveness check failed: command `echo "seen by $DYNO"; test -f /tmp/ok`: it ended with 1; it said "seen by worker.1\\\\n"',
+    );
+  });
+
+  it('kills a command whose time is over before the engine has started it', async () => {
+    const app = house.createApp('hasty');
+    const release = await house.deploy(app, { worker: 'sleep 1000' });
+    expect(await house.settle(release)).toBe('nothing-to-run');
+    scale(house.db, { app, updates: [{ type: 'worker', quantity: 1 }] });
+    const id = await eventually('worker', async () => (await house.dynos.list(app))[0]?.containerId);
+    await eventually('it runs', async () => (await house.engine.inspectContainer(id)).state === 'running');
+    const hasty = await house.engine.runInContainer(id, ['sleep', '6543'], {
+      timeoutMs: 1,
+      maxOutputBytes: 3,
+      signal: AbortSignal.timeout(30_000),
+    });
+    expect(hasty.exitCode).toBeUndefined();
+    await eventually('no command', async () =>
+      ['[]', '<no value>'].includes(await docker('inspect', '-f', '{{.ExecIDs}}', id)),
     );
   });
 
