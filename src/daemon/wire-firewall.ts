@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { bridgeName } from '../engine/docker-networks.js';
 import type { Engine } from '../engine/engine.js';
@@ -49,6 +50,8 @@ export function wireFirewall(
     },
     run: runProgram(env['PATH']),
     readText: (path) => readFile(path, 'utf8').catch(() => ''),
+    // It lists what is up and has a carrier.
+    isCarrying: (device) => networkInterfaces()[device] !== undefined,
     log: log.child({ part: 'firewall' }),
     now,
   });

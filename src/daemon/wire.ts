@@ -1,5 +1,6 @@
 // Constructs the parts of the daemon and connects them. Read it to see who needs whom.
 
+import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -66,6 +67,8 @@ const TRAFFIC_SAMPLE_MS = 5000;
 export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, paths, identity, log, now } = options;
   const stopping = new AbortController();
+  // All that goes on in the daemon waits for it, which is no leak.
+  setMaxListeners(0, stopping.signal);
   const db = openOwnDatabase(paths, { key: identity.key, now });
   const buildCpu = createBuildCpu({
     instance: identity.instance,

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
 import type { Engine } from '../engine/engine.js';
-import { isFrozen } from '../engine/process-tree.js';
+import { createFreezeLook, type FreezeLook } from '../engine/freeze-look.js';
 import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { getApp } from '../platform/apps.js';
@@ -50,6 +50,8 @@ interface Watch {
   /** Of the settings that `checks` came from. */
   readonly generation: number;
   target: CheckTarget | undefined;
+  /** Of the target's processes. */
+  freeze: FreezeLook | undefined;
   isBusy: boolean;
   /** `performance.now()`. */
   nextStateAt: number;
@@ -94,6 +96,7 @@ export async function watchLiveness(deps: LivenessDeps, signal: AbortSignal): Pr
     }
   } finally {
     stopListening();
+    for (const { freeze } of watches.values()) freeze?.close();
   }
 }
 
@@ -114,9 +117,14 @@ function follow(
     if (app === undefined) continue;
     const { liveness } = checksOf(deps.db, { ...dyno, app });
     const { random } = deps;
+    watches.get(dyno.containerId)?.freeze?.close();
     watches.set(dyno.containerId, newWatch(dyno, liveness.checks, { generation, random }));
   }
-  for (const id of watches.keys()) if (!present.has(id)) watches.delete(id);
+  for (const [id, watch] of watches) {
+    if (present.has(id)) continue;
+    watch.freeze?.close();
+    watches.delete(id);
+  }
   deps.healthNotes.keepOnly(present);
 }
 
@@ -135,6 +143,7 @@ function newWatch(
       failures: 0,
     })),
     target: undefined,
+    freeze: undefined,
     isBusy: false,
     nextStateAt: now + STATE_INTERVAL_MS * options.random(),
     frozenLooks: 0,
@@ -168,7 +177,8 @@ async function look(deps: LivenessDeps, watch: Watch, signal: AbortSignal): Prom
 
 function lookAtState(deps: LivenessDeps, watch: Watch, now: number): void {
   if (watch.target === undefined || watch.nextStateAt > now) return;
-  const frozen = isFrozen(watch.target.pid);
+  watch.freeze ??= createFreezeLook(watch.target.pid);
+  const frozen = watch.freeze.isFrozen();
   watch.frozenLooks = frozen ? watch.frozenLooks + 1 : 0;
   watch.nextStateAt = now + (frozen ? STATE_CONFIRM_MS : STATE_INTERVAL_MS);
   if (watch.frozenLooks >= 2) condemn(deps, watch.dyno, STOPPED);

@@ -23,13 +23,15 @@ export function processTree(pid: number): number[] {
   return tree;
 }
 
-/** Whether no process of a container can run: its init, or every one that has no children, is stopped by a signal. */
-export function isFrozen(initPid: number): boolean {
-  if (stateOf(initPid) === 'T') return true;
+/**
+ * A process of a container that has no children and can run: in a healthy container the first that is looked at.
+ * `frozen`: its init, or every process without children, is stopped by a signal. Undefined when nothing is known of it.
+ */
+export function findRunner(initPid: number): number | 'frozen' | undefined {
+  if (stateOf(initPid) === 'T') return 'frozen';
   const waiting = [initPid];
   let looked = 0;
   let hasStopped = false;
-  // Down to the first leaf that can run: in a healthy container that is all there is to read.
   for (let pid = waiting.pop(); pid !== undefined && looked < MAX_PROCESSES; pid = waiting.pop()) {
     looked += 1;
     const children = childrenOf(pid) ?? [];
@@ -37,9 +39,9 @@ export function isFrozen(initPid: number): boolean {
     if (children.length > 0) continue;
     const state = stateOf(pid);
     if (state === 'T') hasStopped = true;
-    else if (state !== undefined && state !== 'Z') return false;
+    else if (state !== undefined && state !== 'Z') return pid;
   }
-  return hasStopped;
+  return hasStopped ? 'frozen' : undefined;
 }
 
 /** The state's letter in the text of /proc/PID/stat; the name before it may hold anything, `)` too. */

@@ -47,6 +47,8 @@ export interface FirewallOptions {
   readonly run: RunProgram;
   /** The text of a file, empty when it is not there. */
   readonly readText: (path: string) => Promise<string>;
+  /** Whether a network device is up, with something on it; when it is not, a program is asked why. */
+  readonly isCarrying: (device: string) => boolean;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -160,7 +162,8 @@ function shownAs(present: string, { input, forward }: RuleSet): RuleSet {
 }
 
 /** A bridge of ours that somebody shut down is opened again. One that is not there is the engine's to make. */
-async function raise({ run }: FirewallOptions, bridge: string): Promise<string[]> {
+async function raise({ run, isCarrying }: FirewallOptions, bridge: string): Promise<string[]> {
+  if (isCarrying(bridge)) return [];
   const link = await run(['ip', '-o', 'link', 'show', 'dev', bridge]);
   if (link.code !== 0 || /<[^>]*\bUP\b[^>]*>/.test(link.stdout)) return [];
   await expectSuccess(run, ['ip', 'link', 'set', 'dev', bridge, 'up']);

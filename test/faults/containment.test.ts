@@ -311,6 +311,7 @@ async function startPaasWithoutFirewall(): Promise<string> {
     bridges: async () => ({ own: [], defaultBridge: undefined }),
     run: (argv, input) => run(engine.network.inside(argv), input),
     readText: async () => '',
+    isCarrying: () => false,
     log: pino({ level: 'silent' }),
     now: Date.now,
   });

@@ -241,9 +241,12 @@ export async function startPaas(
     async [Symbol.asyncDispose]() {
       await paas.stop('SIGTERM');
       await endBeside(dataDir);
+      // Of a leak, or of something that is going away: Node says it once, and nobody looks.
+      const warning = /^\(node:.*Warning:.*$/m.exec(readIfThere(logPath))?.[0];
       if (engine === undefined) await removeObjects(instance);
       // A process that is ending may still write.
       rmSync(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+      if (warning !== undefined) throw new Error(`paasd's output has a warning: ${warning}`);
     },
   };
   try {
