@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { AccessLogReader, type AppAccess } from './access-log-reader.js';
+import { PipeWait } from './pipe-wait.js';
 
 /** Some 3,500 lines: what may wait between two looks. */
 const PIPE_BYTES = 1024 * 1024;
@@ -48,21 +49,21 @@ export async function* receiveAccessLog(options: {
   const { path, signal } = options;
   if (signal.aborted) return;
   const fd = await openAccessLogPipe(path);
+  using pause = new PipeWait(() => openAccessLogPipe(path));
   try {
     await widenPipe(path);
     const reader = new AccessLogReader();
     const bytes = Buffer.allocUnsafe(PIPE_BYTES + REST_BYTES);
     let rest = 0;
     while (!signal.aborted) {
-      const size = readNow(fd, bytes, rest);
-      if (size > 0) {
-        const { batch, taken } = reader.read(bytes, rest + size);
-        bytes.copyWithin(0, taken, rest + size);
-        rest += size - taken;
-        if (batch.length > 0) yield batch;
-      }
-      // Looking now and then instead of waiting for data: a reader that is woken for each line costs the router a
-      // third of its requests.
+      let size = readNow(fd, bytes, rest);
+      // A reader that is woken for each line costs the router a third of its requests: it waits only for the first ones
+      // after a pause, and looks now and then while more come.
+      if (size === 0) size = (await pause.next(signal)).copy(bytes, rest);
+      const { batch, taken } = reader.read(bytes, rest + size);
+      bytes.copyWithin(0, taken, rest + size);
+      rest += size - taken;
+      if (batch.length > 0) yield batch;
       await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
     }
   } finally {
