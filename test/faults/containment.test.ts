@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, requestAs } from '../support/house.js';
 import { type Paas, type Repository, startPaas } from '../support/paas.js';
+import { patience } from '../support/patience.js';
 import { openPrivateEngine, type PrivateEngine } from '../support/private-engine.js';
 import { openSurroundings, type Surroundings } from '../support/surroundings.js';
 
@@ -268,7 +269,7 @@ it('hogs of processes, memory, files and shared memory end alone, others are ser
   const ended = await all;
   for (const [index, [name, , told]] of HOGS.entries()) expect(ended[index]?.all, name).toContain(told);
   expect(ended[1]?.code).toBe(137);
-  expect(Math.max(...waits)).toBeLessThan(2000);
+  expect(Math.max(...waits)).toBeLessThan(patience(2000));
   await eventually('the app answers', async () => (await paas.http('probe', '/?')).status === 200);
 });
 

@@ -8,6 +8,7 @@ import { armCrash, CRASH_POINTS, crashingDaemon, disarmCrash } from '../support/
 import { eventually } from '../support/house.js';
 import { findLeftovers } from '../support/leftovers.js';
 import { type Paas, type Repository, startPaas } from '../support/paas.js';
+import { patience } from '../support/patience.js';
 import { importTinyImage } from '../support/tiny-image.js';
 
 const APP = 'crashed';
@@ -38,7 +39,7 @@ beforeAll(async () => {
 });
 
 // One that hangs must not take the time of all others.
-const STEP_LIMIT_MS = 60_000;
+const STEP_LIMIT_MS = 150_000;
 
 afterAll(async () => {
   await visits?.stop();
@@ -97,7 +98,7 @@ async function crash<Done extends { all: string }>(
     paas.whenEnded().then(() => true),
     deployed.then(async () => {
       // The answer may come just before the last steps.
-      await Promise.race([paas.whenEnded(), new Promise((resolve) => setTimeout(resolve, 5000))]);
+      await Promise.race([paas.whenEnded(), new Promise((resolve) => setTimeout(resolve, 20_000))]);
       return false;
     }),
   ]);
@@ -120,8 +121,9 @@ async function expectClean(): Promise<void> {
     if (found.length > 0) await new Promise((resolve) => setTimeout(resolve, 200));
     return found.length === 0;
   };
-  await eventually('all is clean', isClean, LIMIT_MS).catch(() => {
-    throw new Error(`after ${LIMIT_MS} ms: ${found.join('; ')}\n${paas.daemonLog().slice(-3000)}`);
+  const limitMs = patience(LIMIT_MS);
+  await eventually('all is clean', isClean, limitMs).catch(() => {
+    throw new Error(`after ${limitMs} ms: ${found.join('; ')}\n${paas.daemonLog().slice(-3000)}`);
   });
 }
 

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { patience } from '../support/patience.js';
 import { lossesOf, lostLines, openStage, type Stage } from '../support/stage.js';
 
 let stage: Stage;
@@ -31,7 +32,7 @@ it('keeps every dyno, request and line', async () => {
   expect(scaled.code, scaled.all).toBe(0);
   await traffic.served(300);
   await engine.start();
-  await stage.atRest(15_000);
+  await stage.atRest(patience(15_000));
   await traffic.served(100);
 
   const lines = await lostLines(tails);

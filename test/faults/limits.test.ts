@@ -100,6 +100,8 @@ it.skipIf(!existsSync('/sys/fs/cgroup/pids'))(
       writeFileSync(join(group, 'cgroup.procs'), String(pid));
       const created = await paas.owner.cli(['create', 'crowded', '--no-remote']);
       expect(created.code, created.all).toBe(0);
+      // Without a program that it runs for a moment: the end of one would leave room.
+      await eventually('it is alone', () => processesOf(group).join() === String(pid));
       limit(readFileSync(join(group, 'pids.current'), 'utf8').trim());
       const refused = await paas.owner.git(['ls-remote', `${paas.url}/crowded.git`]);
       expect(refused.code).not.toBe(0);
@@ -120,7 +122,7 @@ it.skipIf(!existsSync('/sys/fs/cgroup/pids'))(
 
 /** Moves what is in a group out of it; false when some of it was new or had just ended. */
 function isEmptied(group: string): boolean {
-  const inside = readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+  const inside = processesOf(group);
   for (const each of inside) {
     try {
       writeFileSync('/sys/fs/cgroup/pids/cgroup.procs', each);
@@ -129,4 +131,8 @@ function isEmptied(group: string): boolean {
     }
   }
   return inside.length === 0;
+}
+
+function processesOf(group: string): string[] {
+  return readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
 }

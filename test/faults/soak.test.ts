@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
 import { keptLines } from '../support/log-accounting.js';
-import { APPS, lossesOf, lostLines, openStage, patience, type Stage } from '../support/stage.js';
+import { patience } from '../support/patience.js';
+import { APPS, lossesOf, lostLines, openStage, type Stage } from '../support/stage.js';
 import { FAULT_LOAD } from '../support/traffic.js';
 
 const IS_LONG = process.env['FAULTS_ALL'] === 'yes';

@@ -8,6 +8,7 @@ import { findHaproxy, isHaproxy } from '../../src/router/haproxy-process.js';
 import { askReload, showProcesses, withWorker } from '../../src/router/runtime-api.js';
 import { MASTER_SOCKET } from '../../src/router/settings.js';
 import { eventually } from '../support/house.js';
+import { patience } from '../support/patience.js';
 import { appWith, get, serverAt, startBackend, startRouter } from '../support/router-fixture.js';
 
 const WAIT = { timeout: 30_000 };
@@ -197,10 +198,10 @@ describe('the life of HAProxy', () => {
           if (processes === undefined || processes.master === master) return undefined;
           return (await get(router.port, 'a.test').catch(() => undefined))?.body;
         },
-        { timeout: 5000, interval: 20 },
+        { timeout: 30_000, interval: 20 },
       )
       .toBe(a.server.ip);
-    expect(performance.now() - killedAt).toBeLessThan(2000);
+    expect(performance.now() - killedAt).toBeLessThan(patience(2000));
     expect(await findHaproxy(join(router.dir, 'haproxy.cfg'))).toHaveLength(2);
   });
 
@@ -247,7 +248,7 @@ describe('the life of HAProxy', () => {
     await router.router.apply(router.state(deployed));
     const tookMs = performance.now() - startedAt;
     console.log(`60 deploys at once applied in ${Math.round(tookMs)} ms`);
-    expect(tookMs).toBeLessThan(1000);
+    expect(tookMs).toBeLessThan(patience(1000));
     expect((await showProcesses(join(router.dir, 'master.sock'))).worker).toBe(worker);
   });
 });

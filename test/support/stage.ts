@@ -1,6 +1,5 @@
 // Two apps under load on an engine of their own: the background of every fault.
 
-import { cpus, loadavg } from 'node:os';
 import { eventually } from './house.js';
 import { atRest, type History, newHistory } from './invariants.js';
 import { startLedger } from './ledger.js';
@@ -121,11 +120,6 @@ export async function openStage(
     await dispose();
     throw error;
   }
-}
-
-/** A limit as it is, or three times as long on a machine that others keep busy (a load of more than 2 for each core). */
-export function patience(limitMs: number): number {
-  return limitMs * ((loadavg()[0] ?? 0) > 2 * cpus().length ? 3 : 1);
 }
 
 /** What went wrong for the clients, in words; empty when nothing did. */

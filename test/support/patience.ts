@@ -1,0 +1,23 @@
+// How long tests wait for what the product promises on a machine of its own.
+
+import { readFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+
+/** A limit as it is, or three times as long on a machine that others keep busy. Also for sizes that grow with time. */
+export function patience(limit: number): number {
+  return isBusy() ? limit * 3 : limit;
+}
+
+/** A load of more than two for each core, or in the last ten seconds somebody waited for a core half of the time. */
+function isBusy(): boolean {
+  return (loadavg()[0] ?? 0) > 2 * cpus().length || waitingShare() > 50;
+}
+
+/** Percent of the last ten seconds in which something that could run had no core; 0 where the kernel does not tell. */
+function waitingShare(): number {
+  try {
+    return Number(/^some avg10=([\d.]+)/.exec(readFileSync('/proc/pressure/cpu', 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
