@@ -4,6 +4,7 @@
 // that no load, whatever its rhythm, makes the number go up and down for ever.
 
 import type { Autoscale } from '../platform/autoscale.js';
+import type { ScalingLessons } from '../platform/scaling-lessons.js';
 import { percentile } from '../router/request-meter.js';
 
 /** What was measured of a process type between two looks. */
@@ -40,17 +41,12 @@ export const SCALING_TIMES: ScalingTimes = {
 };
 
 /** What the policy remembers of a process type from sample to sample. */
-export interface ScalingMemory {
+export interface ScalingMemory extends ScalingLessons {
   readonly quantity: number;
   /** Epoch ms of the last change of quantity that was seen. */
   readonly changedAt: number;
   /** Since then, oldest first. */
   readonly samples: readonly LoadSample[];
-  readonly lastDownAt: number | undefined;
-  /** The calm that the next down needs, in ms. */
-  readonly calmMs: number;
-  /** Requests a second and dyno that were too much, and when (epoch ms). */
-  readonly tooMuch: { readonly rate: number; readonly at: number } | undefined;
 }
 
 export interface ScalingStep {
@@ -81,6 +77,23 @@ export function advance(
   const up = planUp(memory, { rule, sample, times });
   if (up !== undefined) return up;
   return planDown(memory, { rule, sample, times }) ?? { memory, decision: undefined };
+}
+
+/** A memory that has what was learnt, and no samples yet. `at`: now, epoch ms. */
+export function recall(
+  lessons: ScalingLessons,
+  { quantity, at }: { quantity: number; at: number },
+): ScalingMemory {
+  const { lastDownAt, calmMs, tooMuch } = lessons;
+  return {
+    quantity,
+    changedAt: at,
+    samples: [],
+    calmMs,
+    // The clock may have been set back.
+    lastDownAt: lastDownAt && Math.min(lastDownAt, at),
+    tooMuch: tooMuch && { ...tooMuch, at: Math.min(tooMuch.at, at) },
+  };
 }
 
 function remember(

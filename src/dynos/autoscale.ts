@@ -9,8 +9,15 @@ import type { Autoscale } from '../platform/autoscale.js';
 import { getAutosleep } from '../platform/autosleep.js';
 import { getFormation, scale } from '../platform/formation.js';
 import { recordIncident } from '../platform/incidents.js';
+import { getScalingLessons, keepScalingLessons } from '../platform/scaling-lessons.js';
 import type { MeterReport } from '../router/request-meter.js';
-import { advance, type LoadSample, type ScalingMemory, type ScalingTimes } from './autoscale-policy.js';
+import {
+  advance,
+  type LoadSample,
+  recall,
+  type ScalingMemory,
+  type ScalingTimes,
+} from './autoscale-policy.js';
 import type { DynoContainer } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
 
@@ -63,12 +70,23 @@ export function createScaler(deps: AutoscaleDeps): Scaler {
       watched.set(key, { updatedAt: setting.updatedAt, look, memory: undefined });
       return;
     }
-    const { memory, decision } = advance(previous?.memory, { rule: setting, quantity, sample, times });
+    const before = previous?.memory ?? recalled(setting, { quantity, at: sample.at });
+    const { memory, decision } = advance(before, { rule: setting, quantity, sample, times });
     watched.set(key, { updatedAt: setting.updatedAt, look, memory });
-    if (decision !== undefined) carryOut(setting, { from: quantity, to: decision.quantity, ...decision });
+    if (decision !== undefined)
+      carryOut(setting, { from: quantity, to: decision.quantity, reason: decision.reason, memory });
   }
 
-  function carryOut(setting: Autoscale, change: { from: number; to: number; reason: string }): void {
+  /** After a start of the daemon, or of the collector, with whom the counts begin anew. */
+  function recalled(setting: Autoscale, now: { quantity: number; at: number }): ScalingMemory | undefined {
+    const lessons = getScalingLessons(deps.db, setting);
+    return lessons && recall(lessons, now);
+  }
+
+  function carryOut(
+    setting: Autoscale,
+    change: { from: number; to: number; reason: string; memory: ScalingMemory },
+  ): void {
     const { db, dynoLog } = deps;
     const { appId, type } = setting;
     const app = getApp(db, appId);
@@ -76,6 +94,7 @@ export function createScaler(deps: AutoscaleDeps): Scaler {
     const message = `Scaled ${type} from ${change.from} to ${change.to}: ${change.reason}`;
     db.write(() => {
       scale(db, { app, updates: [{ type, quantity: change.to }] });
+      keepScalingLessons(db, setting, change.memory);
       recordIncident(db, { appId, kind: 'scaled', message, evidence: { from: change.from, to: change.to } });
     });
     dynoLog.platform(appId, 'autoscale', message);

@@ -5,6 +5,7 @@ import { PaasError, quoteValue } from '../errors.js';
 import type { AppId } from '../ids.js';
 import type { App } from './apps.js';
 import { type FormationEntry, getFormation, MAX_QUANTITY } from './formation.js';
+import { forgetScalingLessons } from './scaling-lessons.js';
 
 /**
  * What is kept under the target. p95: 95 % of the requests have their first byte within so many ms. cpu: percent of one
@@ -45,6 +46,7 @@ export function setAutoscale(
            target = excluded.target, updated_at = excluded.updated_at`,
       )
       .run(app.id, type, min, max, metric, target, db.now());
+    forgetScalingLessons(db, { appId: app.id, type });
     announce({ kind: 'formation-changed', appId: app.id });
     return { appId: app.id, type, min, max, metric, target, updatedAt: db.now() };
   });

@@ -54,7 +54,19 @@ describe('autoscale', () => {
     const until = performance.now() + TIMES.downMs * 1.5;
     await eventually('it went on', () => performance.now() > until);
     expect(steps(app)).toEqual(['1 to 2', '2 to 3']);
+    await house.restartLoop();
+    const again = performance.now() + TIMES.downMs * 1.5;
+    await eventually('it went on after a restart', () => performance.now() > again);
+    expect(steps(app)).toEqual(['1 to 2', '2 to 3']);
     const { sent, failed } = await load.stop();
+    // Most of a calm, and then a restart: it begins anew.
+    const calmAt = performance.now() + TIMES.downMs * 0.6;
+    await eventually('it is calm', () => performance.now() > calmAt);
+    expect(quantity(app)).toBe(3);
+    await house.restartLoop();
+    const restartedAt = performance.now();
+    await eventually('the first one goes', () => quantity(app) < 3, 60_000);
+    expect(performance.now() - restartedAt).toBeGreaterThan(TIMES.downMs * 0.85);
     await eventually('one dyno', () => quantity(app) === 1, 60_000);
     expect(steps(app)).toEqual(['1 to 2', '2 to 3', '3 to 2', '2 to 1']);
     expect(decisions(app)[0]).toMatch(

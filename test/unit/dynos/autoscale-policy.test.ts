@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   advance,
   type LoadSample,
+  recall,
   SCALING_TIMES,
   type ScalingMemory,
 } from '../../../src/dynos/autoscale-policy.js';
@@ -23,7 +24,7 @@ function simulate(
   rule: Rule,
   load: Load,
   seconds: number,
-  options: { quantity?: number; capacity?: number } = {},
+  options: { quantity?: number; capacity?: number; restartEvery?: number } = {},
 ) {
   const capacity = options.capacity ?? 100;
   const step = SCALING_TIMES.sampleMs / 1000;
@@ -44,6 +45,7 @@ function simulate(
       cpuSeconds: Math.min(busy, 1) * up * step,
       dynos: up,
     };
+    if (options.restartEvery && second % options.restartEvery === 0) memory = restarted(memory, sample.at);
     const result = advance(memory, { rule, quantity, sample, times: SCALING_TIMES });
     memory = result.memory;
     up = quantity;
@@ -53,6 +55,11 @@ function simulate(
     changes.push({ at: second, to: quantity, reason: result.decision.reason });
   }
   return { changes, quantity };
+}
+
+/** What a daemon that starts knows: what the one before it had in its database. */
+function restarted(memory: ScalingMemory | undefined, at: number): ScalingMemory | undefined {
+  return memory && recall(JSON.parse(JSON.stringify(memory)), { quantity: memory.quantity, at });
 }
 
 function bucketsOf(ms: number, requests: number): readonly number[] {
@@ -137,6 +144,32 @@ describe('a load that goes on for long', () => {
   test('that is steady and high is not tried with fewer dynos within the hour', () => {
     const { changes } = simulate(P95, () => 300, 50 * MINUTE);
     expect(changes.map(({ to }) => to)).toEqual([2, 4]);
+  });
+});
+
+describe('a daemon that starts again every ten minutes', () => {
+  test.each([RPS, P95, CPU])('tries nothing again that was too much, by $metric', (rule) => {
+    const stepsOf = (restartEvery?: number) =>
+      simulate(rule, () => 280, HOUR, restartEvery ? { restartEvery } : {}).changes.map(({ to }) => to);
+    expect(stepsOf(10 * MINUTE)).toEqual(stepsOf());
+  });
+
+  test.each([RPS, P95, CPU])('takes no dyno away before a whole calm, by $metric', (rule) => {
+    // It starts again while the load is over: what was measured before does not count.
+    const { changes } = simulate(rule, stepLoad(300, 5, 16 * MINUTE, HOUR), 40 * MINUTE, {
+      restartEvery: 20 * MINUTE,
+    });
+    const downs = changes.filter(({ to }, index) => to < (changes[index - 1]?.to ?? rule.min));
+    expect(downs[0]?.at).toBeGreaterThan(20 * MINUTE + 4 * MINUTE);
+    expect(downs[0]?.at).toBeLessThan(26 * MINUTE);
+  });
+
+  test('does not believe a time in the future', () => {
+    const lessons = { calmMs: 1000, lastDownAt: 9e9, tooMuch: { rate: 7, at: 9e9 } };
+    expect(recall(lessons, { quantity: 2, at: 5000 })).toEqual({
+      ...{ quantity: 2, changedAt: 5000, samples: [], calmMs: 1000 },
+      ...{ lastDownAt: 5000, tooMuch: { rate: 7, at: 5000 } },
+    });
   });
 });
 

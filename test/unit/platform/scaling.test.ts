@@ -16,6 +16,7 @@ import {
 } from '../../../src/platform/autosleep.js';
 import { listCrashes, recordCrash, restartDynos, stopDynos } from '../../../src/platform/dyno-wishes.js';
 import { scale } from '../../../src/platform/formation.js';
+import { getScalingLessons, keepScalingLessons } from '../../../src/platform/scaling-lessons.js';
 import { addApp, deploy, openTestDatabase } from '../../support/test-database.js';
 
 const invalid = expect.objectContaining({ id: 'invalid_params', status: 422 });
@@ -26,6 +27,29 @@ function openWithApp() {
   deploy(test.db, { app, by, digit: 'a', processTypes: { worker: 'w', web: 's' } });
   return { test, app, by };
 }
+
+describe('what autoscale has learnt', () => {
+  test('is kept until the setting changes or ends', () => {
+    const { test, app } = openWithApp();
+    using _database = test;
+    const { db } = test;
+    const place = { appId: app.id, type: 'web' };
+    const setting = { app, type: 'web', min: 1, max: 3, metric: 'p95', target: 500 } as const;
+    const lessons = { calmMs: 600_000, lastDownAt: 5, tooMuch: { rate: 12.5, at: 7 } };
+    keepScalingLessons(db, place, lessons);
+    expect(getScalingLessons(db, place)).toBeUndefined();
+    setAutoscale(db, setting);
+    keepScalingLessons(db, place, { calmMs: 1 });
+    keepScalingLessons(db, place, lessons);
+    expect(getScalingLessons(db, place)).toEqual(lessons);
+    setAutoscale(db, setting);
+    expect(getScalingLessons(db, place)).toBeUndefined();
+    keepScalingLessons(db, place, lessons);
+    removeAutoscale(db, { app, type: 'web' });
+    setAutoscale(db, setting);
+    expect(getScalingLessons(db, place)).toBeUndefined();
+  });
+});
 
 describe('autosleep', () => {
   test('is off until it is set, and keeps its state when it is changed', () => {
