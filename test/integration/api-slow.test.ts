@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../support/api-server.js';
 import { patience } from '../support/patience.js';
 
@@ -30,18 +30,21 @@ async function answerTo(text: string): Promise<{ text: string; ms: number }> {
   return { text: answer, ms: performance.now() - startedAt };
 }
 
-it('ends a request whose head does not come', async () => {
-  const { text, ms } = await answerTo('GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
-  expect(text).toContain('408');
-  expect(ms).toBeLessThan(patience(13_000));
-});
+// They wait side by side.
+describe.concurrent('a slow client', () => {
+  it('ends a request whose head does not come', async () => {
+    const { text, ms } = await answerTo('GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
+    expect(text).toContain('408');
+    expect(ms).toBeLessThan(patience(13_000));
+  });
 
-it('ends a request whose body does not come', async () => {
-  const head = `POST /apps HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{"nam`;
-  const { text, ms } = await answerTo(head);
-  expect(text).toContain('408');
-  expect(text).toContain('request_timeout');
-  expect(ms).toBeLessThan(patience(30_000));
+  it('ends a request whose body does not come', async () => {
+    const head = `POST /apps HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{"nam`;
+    const { text, ms } = await answerTo(head);
+    expect(text).toContain('408');
+    expect(text).toContain('request_timeout');
+    expect(ms).toBeLessThan(patience(30_000));
+  });
 });
 
 it('answers a body that is too large and closes', async () => {
