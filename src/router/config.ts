@@ -4,8 +4,18 @@
 
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import {
+  appBackends,
+  appDefaults,
+  fallbackBackend,
+  handoverBackend,
+  platformBackend,
+  SERVER_OPTIONS,
+  type WantedServer,
+} from './backends.js';
+import { BOOT_QUEUE_SCRIPT, bootQueueScript } from './boot-queue.js';
 import { type ErrorPage, renderErrorPages } from './error-pages.js';
-import { renderFrontend, returnPage } from './frontend.js';
+import { renderFrontend } from './frontend.js';
 import {
   checkRouterState,
   PLATFORM_KEY,
@@ -14,23 +24,7 @@ import {
   type RoutedMode,
   type RouterState,
 } from './router-state.js';
-import {
-  ADMIN_SOCKET,
-  checkSettings,
-  HOSTS_MAP,
-  handoverAddress,
-  MODES_MAP,
-  type RouterSettings,
-  WAKE_SOCKET,
-} from './settings.js';
-
-/** A server line of the runtime API and of the configuration. */
-export interface WantedServer {
-  readonly name: string;
-  readonly ip: string;
-  readonly port: number;
-  readonly state: 'ready' | 'draining';
-}
+import { ADMIN_SOCKET, checkSettings, HOSTS_MAP, MODES_MAP, type RouterSettings } from './settings.js';
 
 /** What HAProxy must know: the tables that the runtime API can change, and the files that say the same. */
 export interface RenderedRouter {
@@ -49,13 +43,6 @@ export interface RenderedRouter {
   /** Files beside the configuration: maps, pages, the script of the boot queue; paths relative to `dir`. */
   readonly files: readonly ErrorPage[];
 }
-
-/** Options of each app server, on its configuration line and in `add server`. */
-export const SERVER_OPTIONS = 'maxconn 1000 pool-max-conn 1000 pool-purge-delay 2s';
-
-const BOOT_QUEUE_SCRIPT = 'boot-queue.lua';
-/** Seconds that a request waits for a dyno to boot (as long as Heroku's), and requests of one app that may wait at once. */
-const BOOT_QUEUE = { seconds: 75, requests: 200 };
 
 /** The name of an app's backend in HAProxy. */
 export function backendName(appId: string): string {
@@ -173,136 +160,4 @@ function baseDefaults(dir: string): string[] {
     `  errorfile 408 ${errors}/408.http`,
     ...['500', '502', '503', '504'].map((code) => `  errorfile ${code} ${errors}/application-error.http`),
   ];
-}
-
-function appDefaults(settings: RouterSettings): string[] {
-  const half = Math.floor(settings.maxConnections / 2);
-  return [
-    '',
-    'defaults app from base',
-    '  balance leastconn',
-    '  http-reuse safe',
-    // Only a connection that could not be made is tried again: then no dyno has seen the request.
-    '  retries 2',
-    '  retry-on conn-failure',
-    '  option redispatch 1',
-    '  option abortonclose',
-    // A stream of events may be silent for as long as Heroku lets any answer be; HAProxy 2.6 can't prolong the
-    // timeout after the first byte.
-    '  http-request set-timeout server 55s if { req.hdr(accept) -m sub text/event-stream }',
-    '  http-request set-var(txn.code) str(H11) if { queue gt 1000 }',
-    // One app can't take the connections of all.
-    `  http-request set-var(txn.code) str(H22) if { be_conn gt ${half} }`,
-    returnPage(settings.dir, 503, 'application-error', '{ var(txn.code) -m found }'),
-  ];
-}
-
-/** For an app whose backend this worker does not have: its tables and its configuration disagree. */
-function fallbackBackend(dir: string): string[] {
-  return [
-    '',
-    'backend none from base',
-    '  http-request set-var(txn.code) str(H99)',
-    returnPage(dir, 503, 'application-error', '', 1),
-  ];
-}
-
-/**
- * A worker that a reload has stopped knows old tables, and HAProxy does not let them be changed. It finishes what it
- * has; a further request on one of its connections goes to the worker that took over, with the client's address.
- */
-function handoverBackend(dir: string): string[] {
-  return [
-    '',
-    'backend handover from base',
-    '  timeout server 1h',
-    '  timeout tunnel 24h',
-    '  http-reuse never',
-    '  option http-no-delay',
-    `  server newest ${handoverAddress(dir)} send-proxy-v2`,
-  ];
-}
-
-function platformBackend(dir: string, address: string | undefined): string[] {
-  return [
-    '',
-    'backend platform from base',
-    // A push waits for its build, and a tail for its next line, without limit.
-    '  timeout server 1h',
-    '  timeout tunnel 24h',
-    // Bridges a restart of the daemon: one try a second.
-    '  retries 5',
-    '  retry-on conn-failure',
-    '  http-reuse never',
-    '  option http-no-delay',
-    ...['500', '502', '503', '504'].map((code) => `  errorfile ${code} ${join(dir, 'errors/platform.http')}`),
-    ...(address === undefined ? [] : [`  server paasd ${address}`]),
-  ];
-}
-
-function appBackends(backends: RenderedRouter['backends']): string[] {
-  return [...backends].flatMap(([name, servers]) => [
-    '',
-    `backend ${name} from app`,
-    // A draining server has its requests in a worker that runs; a new worker has no use for it.
-    ...servers
-      .filter((server) => server.state === 'ready')
-      .map((server) => `  server ${server.name} ${server.ip}:${server.port} ${SERVER_OPTIONS}`),
-  ]);
-}
-
-function bootQueueScript(dir: string): string {
-  return `-- Lets a request wait until its app is neither "booting" nor "asleep", and has the daemon wake a sleeping one.
-local modes = Map.new("${join(dir, MODES_MAP)}", Map._str)
-local waiting = {}
-local asked = {}
-
-local function seconds()
-  local now = core.now()
-  return now.sec + now.usec / 1000000
-end
-
--- One of all requests that wait for an app asks, again each second: the daemon may be away.
-local function ask(app, now)
-  if now - (asked[app] or 0) < 1 then return end
-  asked[app] = now
-  local socket = core.tcp()
-  socket:settimeout(1)
-  if socket:connect("unix@${join(dir, WAKE_SOCKET)}") then socket:send(app .. "\\n") end
-  socket:close()
-end
-
--- HAProxy ends a wait without a word when its client has left: who was not seen for two seconds waits no more.
-local function waits(app, now)
-  local count = 0
-  for place, seen in pairs(waiting[app]) do
-    if now - seen > 2 then waiting[app][place] = nil else count = count + 1 end
-  end
-  return count
-end
-
-core.register_action("wait_for_dyno", { "http-req" }, function(txn)
-  local app = txn:get_var("txn.app")
-  local start = seconds()
-  local now = start
-  local place = {}
-  waiting[app] = waiting[app] or {}
-  if waits(app, now) >= ${BOOT_QUEUE.requests} then return end
-  local mode = modes:lookup(app)
-  -- A stopped worker learns of no change; the newest one goes on waiting.
-  while (mode == "booting" or mode == "asleep") and now - start < ${BOOT_QUEUE.seconds} and txn.f:stopping() == 0 do
-    waiting[app][place] = now
-    if mode == "asleep" then ask(app, now) end
-    core.msleep(now - start < 5 and 20 or 200)
-    mode = modes:lookup(app)
-    now = seconds()
-    waiting[app] = waiting[app] or {}
-  end
-  waiting[app][place] = nil
-  if next(waiting[app]) == nil then
-    waiting[app] = nil
-    asked[app] = nil
-  end
-end)
-`;
 }

@@ -2,7 +2,8 @@
 // The order is what keeps requests safe: new servers first, then hosts and modes, last what goes away.
 
 import { join } from 'node:path';
-import { type RenderedRouter, SERVER_OPTIONS, type WantedServer } from './config.js';
+import { SERVER_OPTIONS, type WantedServer } from './backends.js';
+import type { RenderedRouter } from './config.js';
 import { HOSTS_MAP, MODES_MAP } from './settings.js';
 
 /** A server as HAProxy tells it. */

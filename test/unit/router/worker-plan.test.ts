@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { WantedServer } from '../../../src/router/config.js';
+import type { WantedServer } from '../../../src/router/backends.js';
 import { parseProcesses } from '../../../src/router/runtime-api.js';
 import {
   needsReload,
