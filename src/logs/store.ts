@@ -3,8 +3,8 @@
 // that was killed knows exactly what it has. Synchronous: it lives in a worker thread (store-worker.ts).
 
 import Database from 'better-sqlite3';
-import { type LogFilter, matchesFilter } from './line.js';
-import { clipRun, decodeRuns, encodeRun } from './runs.js';
+import type { LogFilter } from './line.js';
+import { newestRuns } from './newest-runs.js';
 
 /** Lines of one app, ready to be stored. `payload` is their text form. */
 export interface StoredBlock {
@@ -245,26 +245,6 @@ export class LogStore {
     if (spare > 0) this.#db.pragma(`incremental_vacuum(${Math.min(pages, spare)})`);
     this.#hasSpareSpace = spare > pages;
   }
-}
-
-/** The newest wanted lines of one block, oldest first. */
-function newestRuns(
-  block: Buffer,
-  query: { lines: number; beforeSeq: number; filter: LogFilter },
-): { runs: string; lineCount: number } {
-  const found: string[] = [];
-  let lineCount = 0;
-  for (const run of decodeRuns(block.toString('utf8')).reverse()) {
-    if (lineCount >= query.lines) break;
-    const wanted = matchesFilter(run, query.filter) ? clipRun(run, 0, query.beforeSeq) : undefined;
-    if (wanted === undefined) continue;
-    const skipped = Math.max(0, wanted.lines.length - (query.lines - lineCount));
-    const newest = clipRun(wanted, wanted.firstSeq + skipped - 1);
-    if (newest === undefined) continue;
-    found.push(encodeRun(newest));
-    lineCount += newest.lines.length;
-  }
-  return { runs: found.reverse().join(''), lineCount };
 }
 
 interface BlockRow {
