@@ -248,7 +248,22 @@ async function remove(paas) {
     const ids = [...new Set((await docker([...listing, ...filter])).split('\n').filter(Boolean))];
     if (ids.length > 0) await docker([...removal, ...ids]).catch((error) => console.error(error.message));
   }
+  await removeFirewall(paas.instance).catch((error) => console.error(error));
   rmSync(paas.dataDir, { recursive: true, force: true });
+}
+
+/** Rules stay when a daemon ends: left behind, each packet of every later run would pass them. */
+async function removeFirewall(instance) {
+  const { createFirewall } = await import(join(DIST, 'firewall/firewall.js'));
+  const { runProgram } = await import(join(DIST, 'daemon/wire-firewall.js'));
+  const firewall = createFirewall({
+    mode: 'off',
+    instance,
+    run: runProgram(process.env.PATH),
+    log: { warn: (...what) => console.error(...what) },
+    now: Date.now,
+  });
+  await firewall.ensure();
 }
 
 function readIfThere(path) {
