@@ -153,18 +153,17 @@ export async function lostLines(tails: readonly Tail[]): Promise<string[]> {
 }
 
 async function deployApps(paas: Paas, ticks: number): Promise<Repository> {
-  const repositories: Repository[] = [];
   await succeed(paas.owner.cli(['create', LEDGER, '--no-remote']));
-  for (const app of APPS) {
+  const deploy = async (app: string) => {
     await succeed(paas.owner.cli(['create', app, '--no-remote']));
     await succeed(paas.owner.cli(['config:set', `TICKS=${ticks}`, '-a', app]));
     const repository = await paas.owner.repository(app, { fixture: 'steady' });
     await succeed(repository.push());
     await succeed(paas.owner.cli(['ps:scale', 'logger=1', '-a', app]));
     await paas.answers(app, 'word=');
-    repositories.push(repository);
-  }
-  const [first] = repositories;
+    return repository;
+  };
+  const [first] = await Promise.all(APPS.map(deploy));
   if (first === undefined) throw new Error('there are no apps');
   return first;
 }
