@@ -8,12 +8,8 @@ import { createDockerEngine } from '../engine/docker.js';
 import type { Container, Engine } from '../engine/engine.js';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
-import {
-  type CollectorEngine,
-  type CollectorLimits,
-  DEFAULT_LIMITS,
-  LogCollector,
-} from '../logs/collector.js';
+import type { CollectorEngine } from '../logs/collected-containers.js';
+import { type CollectorLimits, DEFAULT_LIMITS, LogCollector } from '../logs/collector.js';
 import { CollectorServer } from '../logs/collector-server.js';
 import type { CollectedContainer, ContainerState } from '../logs/container-output.js';
 import type { AppAccess } from '../router/access-log-reader.js';

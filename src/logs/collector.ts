@@ -3,12 +3,8 @@
 
 import { setInterval as every, setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.js';
-import {
-  type CollectedContainer,
-  ContainerOutput,
-  type ContainerState,
-  type OutputEngine,
-} from './container-output.js';
+import { CollectedContainers, type CollectorEngine } from './collected-containers.js';
+import type { CollectedContainer } from './container-output.js';
 import { Journal, type JournalLimits } from './journal.js';
 import { cleanProcessName, type LogFilter, type NewLogLine, splitMessage } from './line.js';
 import { gapText, type NoticeKind, Notices } from './notices.js';
@@ -17,19 +13,6 @@ import { RateLimit } from './rate-limit.js';
 import type { ContainerProgress } from './store.js';
 import { StoreThread } from './store-thread.js';
 import { Tail, type TailQuery } from './tail.js';
-
-/** The engine, as far as the collector needs it. */
-export interface CollectorEngine extends OutputEngine {
-  /** Every container of ours whose output is an app's log, in all states, and any other one of ours. */
-  listContainers(): Promise<readonly ListedContainer[]>;
-}
-
-export interface ListedContainer {
-  readonly containerId: string;
-  readonly state: ContainerState;
-  /** Undefined for containers that are collected only when they were attached by name. */
-  readonly collected: CollectedContainer | undefined;
-}
 
 export interface CollectorLimits extends JournalLimits {
   /** What may wait for one live tail. */
@@ -50,24 +33,17 @@ export const DEFAULT_LIMITS: CollectorLimits = {
 const SEQ_STEP = 1_000_000;
 const NOTICE_DELAY_MS = 1000;
 const RESYNC_MS = 30_000;
-/** Before a broken connection to the engine is tried again; doubles up to 5 s. */
-const FIRST_WAIT_MS = 100;
 /** How long the end waits for an engine that does not answer. */
 const END_MS = 2000;
 
 export class LogCollector {
-  readonly #engine: CollectorEngine;
   readonly #store: StoreThread;
   readonly #journal: Journal;
   readonly #notices: Notices;
   readonly #limits: CollectorLimits;
   readonly #nowUs: () => number;
   readonly #log: Logger;
-  readonly #outputs = new Map<
-    string,
-    { output: ContainerOutput; isOpen: Promise<void>; life: Promise<void> }
-  >();
-  readonly #known = new Map<string, ContainerProgress>();
+  readonly #containers: CollectedContainers;
   readonly #forgotten = new Set<string>();
   readonly #tails = new Set<Tail>();
   readonly #stopping = new AbortController();
@@ -83,12 +59,10 @@ export class LogCollector {
     nowUs: () => number;
     log: Logger;
   }) {
-    this.#engine = options.engine;
     this.#store = options.store;
     this.#limits = options.limits;
     this.#nowUs = options.nowUs;
     this.#log = options.log;
-    for (const progress of options.progress) this.#known.set(progress.containerId, progress);
     this.#notices = new Notices({
       nowUs: options.nowUs,
       delayMs: NOTICE_DELAY_MS,
@@ -100,6 +74,14 @@ export class LogCollector {
       limits: options.limits,
       log: options.log,
       onUnstored: (appId, count) => this.#notices.add(appId, 'unstored', '', count),
+    });
+    this.#containers = new CollectedContainers({
+      ...options,
+      signal: this.#stopping.signal,
+      journal: this.#journal,
+      forget: (ids) => options.store.forgetContainers(ids),
+      receiver: (container) => this.#receiver(container),
+      onGap: ({ appId, process }, reason) => this.#say(appId, gapText(process, reason)),
     });
   }
 
@@ -123,22 +105,7 @@ export class LogCollector {
 
   /** Takes a container's output from now on; resolves when its streams are open. Fine to call twice. */
   async attach(container: CollectedContainer): Promise<void> {
-    const { containerId } = container;
-    const present = this.#outputs.get(containerId);
-    if (present !== undefined) return await present.isOpen;
-    const clean = { ...container, process: cleanProcessName(container.process) };
-    const output = this.#newOutput(clean, this.#known.get(containerId));
-    const opening = output.open();
-    const life = opening
-      .then(({ ended }) => this.#follow(output, ended))
-      .catch((err) => this.#log.warn({ err, container: containerId }, 'container output is not collected'))
-      .finally(() => this.#outputs.delete(containerId));
-    const isOpen = opening.then(() => {
-      // Known from now on, even if this process dies before the container prints anything.
-      this.#journal.noteProgress(containerId, () => output.progress());
-    });
-    this.#outputs.set(containerId, { output, isOpen, life });
-    await isOpen;
+    await this.#containers.attach(container);
   }
 
   /** Takes lines from the platform; resolves when they are stored. */
@@ -220,7 +187,7 @@ export class LogCollector {
     return {
       ...this.#journal.counts,
       rateDropped: this.#rateDropped.count,
-      containers: this.#outputs.size,
+      containers: this.#containers.size,
       tails: [...this.#tails].map((tail) => tail.counts),
       lastSeq: this.#journal.lastSeq,
     };
@@ -229,42 +196,23 @@ export class LogCollector {
   /** Lets go of the containers, which go on, and stores what is there. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
-    for (const { output } of this.#outputs.values()) output.close();
+    const released = this.#containers.release();
     await Promise.all(this.#loops);
-    await Promise.race([
-      Promise.all([...this.#outputs.values()].map(({ life }) => life)),
-      sleep(END_MS, undefined, { ref: false }),
-    ]);
+    await Promise.race([released, sleep(END_MS, undefined, { ref: false })]);
     this.#notices.publish();
     await this.#journal.flush();
     await this.#store[Symbol.asyncDispose]();
   }
 
-  #newOutput(container: CollectedContainer, progress: ContainerProgress | undefined): ContainerOutput {
+  /** What becomes of a container's lines: told once when they were split, counted when they come too fast. */
+  #receiver(container: CollectedContainer): (lines: OutputLines) => void {
     const limit = new RateLimit(this.#limits.linesPerSecond);
     let wasSplit = false;
-    const output: ContainerOutput = new ContainerOutput({
-      container,
-      progress,
-      engine: this.#engine,
-      nowUs: this.#nowUs,
-      log: this.#log,
-      emit: (lines) => {
-        // Before the lines: they are stored with it or not at all.
-        this.#journal.noteProgress(container.containerId, () => output.progress());
-        if (lines.isSplit && !wasSplit) this.#notices.add(container.appId, 'split', container.process, 1);
-        wasSplit = lines.isSplit;
-        this.#emit(container, lines, limit);
-      },
-      onGap: (reason) => {
-        this.#log.info(
-          { app: container.appId, container: container.containerId, reason },
-          'log lines missing',
-        );
-        this.#say(container.appId, gapText(container.process, reason));
-      },
-    });
-    return output;
+    return (lines) => {
+      if (lines.isSplit && !wasSplit) this.#notices.add(container.appId, 'split', container.process, 1);
+      wasSplit = lines.isSplit;
+      this.#emit(container, lines, limit);
+    };
   }
 
   #emit(container: CollectedContainer, lines: OutputLines, limit: RateLimit): void {
@@ -285,46 +233,12 @@ export class LogCollector {
     this.append({ appId, source: 'heroku', process: 'logplex', text });
   }
 
-  /** Stays with a container until its output is complete, over broken connections. */
-  async #follow(first: ContainerOutput, firstEnded: Promise<'complete' | 'broken'>): Promise<void> {
-    const { containerId } = first.container;
-    const { signal } = this.#stopping;
-    let output = first;
-    let ended = firstEnded;
-    let waitMs = FIRST_WAIT_MS;
-    while ((await this.#end(output, ended)) === 'broken' && !signal.aborted) {
-      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) return;
-      waitMs = Math.min(5000, waitMs * 2);
-      const next = this.#newOutput(first.container, output.progress());
-      try {
-        ({ ended } = await next.open());
-        output = next;
-        waitMs = FIRST_WAIT_MS;
-        const present = this.#outputs.get(containerId);
-        if (present !== undefined) this.#outputs.set(containerId, { ...present, output });
-      } catch (err) {
-        this.#log.debug({ err, container: containerId }, 'engine does not give a container output');
-        ended = Promise.resolve('broken');
-      }
-    }
-  }
-
-  async #end(output: ContainerOutput, ended: Promise<'complete' | 'broken'>): Promise<'complete' | 'broken'> {
-    const result = await ended.catch(() => 'broken' as const);
-    const { containerId } = output.container;
-    const progress = output.progress();
-    this.#known.set(containerId, progress);
-    if (result === 'complete') this.#journal.noteProgress(containerId, () => progress);
-    return result;
-  }
-
   /** Looks for containers that nobody attached, drops old lines. */
   async #upkeep(): Promise<void> {
     const { signal } = this.#stopping;
     const runOnce = async () => {
       await this.#store.dropOld(this.#nowUs());
-      await this.#takeUpContainers();
+      await this.#containers.takeUp();
     };
     const report = (err: unknown) => this.#log.warn({ err }, 'upkeep of the log collector failed');
     await runOnce().catch(report);
@@ -332,39 +246,6 @@ export class LogCollector {
       for await (const _ of every(RESYNC_MS, undefined, { signal })) await runOnce().catch(report);
     } catch {
       // The interval ends by its signal.
-    }
-  }
-
-  async #takeUpContainers(): Promise<void> {
-    const listed = new Map((await this.#engine.listContainers()).map((one) => [one.containerId, one]));
-    const removed: string[] = [];
-    for (const [containerId, progress] of this.#known) {
-      if (listed.has(containerId) || this.#outputs.has(containerId)) continue;
-      if (progress.hasEnded) removed.push(containerId);
-      else await this.#tryAttach(progress);
-    }
-    for (const id of removed) this.#known.delete(id);
-    if (removed.length > 0) await this.#store.forgetContainers(removed);
-    for (const one of listed.values()) {
-      const container = this.#toTakeUp(one);
-      if (container !== undefined) await this.#tryAttach(container);
-    }
-  }
-
-  /** A container that never began says nothing, but one that is known may only be called so by its engine. */
-  #toTakeUp({ containerId, state, collected }: ListedContainer): CollectedContainer | undefined {
-    const known = this.#known.get(containerId);
-    if (known === undefined) return state === 'created' ? undefined : collected;
-    return known.hasEnded ? undefined : known;
-  }
-
-  async #tryAttach(container: CollectedContainer): Promise<void> {
-    if (this.#stopping.signal.aborted) return;
-    const { containerId, appId, process, tty } = container;
-    try {
-      await this.attach({ containerId, appId, process, tty });
-    } catch (err) {
-      this.#log.warn({ err, container: containerId }, 'container output could not be taken up');
     }
   }
 }
