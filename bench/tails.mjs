@@ -3,15 +3,17 @@
 // same kind of container. Usage: node bench/tails.mjs [--seconds N] [--tails N] [--rate N] [--quick]. Needs gcc.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { parameters, printRatio } from './support/figures.mjs';
 import { api, buildImage, createImageApp, withPaas } from './support/paas.mjs';
+import { cpuSecondsOf, memoryOf } from './support/processes.mjs';
 import { docker, run, until } from './support/programs.mjs';
 
-const options = parameters({ seconds: 20, tails: 50, rate: 20_000 }, { seconds: 5 });
+const options = parameters({ seconds: 20, tails: 50, rate: 20_000, many: 200 }, { seconds: 5 });
 const SLOW_RATE = 1000;
+const MANY_RATE = 100;
 const APP = 'bench-tails';
 
 await withPaas(async (paas) => {
@@ -34,6 +36,21 @@ await withPaas(async (paas) => {
   console.log(`${options.tails} tails of ${SLOW_RATE} lines/s: ${show(ours)}`);
   console.log(`${options.tails} docker logs -f of the same: ${show(theirs)}`);
   printRatio('tail-delay-p99-ms', ours.p99, '<=200');
+  const { rssMb } = memoryOf(paas.daemon.pid);
+  printRatio('tails-daemon-rss-mb', rssMb, '<=150');
+
+  const pids = [paas.daemon.pid, Number(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'))];
+  const cpuSeconds = () => pids.map(cpuSecondsOf);
+  const before = cpuSeconds();
+  const startedAt = performance.now();
+  const many = delays(await follow(paas, options.many, MANY_RATE));
+  const elapsed = (performance.now() - startedAt) / 1000;
+  const [daemon, collector] = cpuSeconds().map((after, index) => ((after - before[index]) / elapsed) * 100);
+  console.log(
+    `${options.many} tails of ${MANY_RATE} lines/s: ${show(many)}; CPU of a core, their opening included: daemon ${daemon.toFixed(1)} %, collector ${collector.toFixed(1)} %`,
+  );
+  printRatio('many-tails-delay-p99-ms', many.p99, '<=500');
+  printRatio('many-tails-cpu-percent', daemon + collector, '<=20');
 });
 
 function delays(readers) {

@@ -15,6 +15,7 @@ const NAMES = [
   'idle',
   'wake',
   'build-impact',
+  'api',
   'pushes',
   'crowd',
 ];

@@ -110,7 +110,12 @@ function gate(): { script: Script; open: () => void } {
   });
   const script: Script = async function* ({ signal }) {
     yield '-----> Building slowly\n';
-    await Promise.race([opened, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    const aborted = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve());
+      // It may have been while the line before was written.
+      if (signal.aborted) resolve();
+    });
+    await Promise.race([opened, aborted]);
     return 'released';
   };
   return { script, open };
