@@ -58,14 +58,16 @@ export function createScaler(deps: AutoscaleDeps): Scaler {
     const key = keyOf(setting);
     const known = watched.get(key);
     const previous = known?.updatedAt === setting.updatedAt ? known : undefined;
-    if (previous !== undefined && db.now() - previous.look.at < times.sampleMs * 0.9) return;
+    const elapsedMs = previous === undefined ? undefined : db.now() - previous.look.at;
+    // Less than nothing: the clock was set back.
+    if (elapsedMs !== undefined && elapsedMs >= 0 && elapsedMs < times.sampleMs * 0.9) return;
     const up = deps
       .containersOf(setting.appId)
       .filter((dyno) => dyno.type === setting.type && dyno.isRunning && dyno.phase === 'up');
     const look = await lookAt(setting, { report, up, now: db.now });
     const quantity = quantityToday(db, setting);
     if (quantity === undefined) return void watched.delete(key);
-    const sample = previous && sampleBetween(previous.look, look, up.length);
+    const sample = previous && sampleBetween(previous.look, look, { dynos: up.length, times });
     if (sample === undefined) {
       watched.set(key, { updatedAt: setting.updatedAt, look, memory: undefined });
       return;
@@ -141,9 +143,14 @@ async function lookAt(
   };
 }
 
-/** Undefined when the counters began anew between the looks. */
-function sampleBetween(before: Look, after: Look, dynos: number): LoadSample | undefined {
+/** Undefined when the counters began anew between the looks, and when the clock jumped or the machine slept. */
+function sampleBetween(
+  before: Look,
+  after: Look,
+  { dynos, times }: { dynos: number; times: ScalingTimes },
+): LoadSample | undefined {
   if (before.since !== after.since || after.count < before.count || after.at <= before.at) return undefined;
+  if (after.at - before.at > Math.max(times.upMs, 3 * times.sampleMs)) return undefined;
   let cpuSeconds = 0;
   for (const [containerId, used] of after.cpu) cpuSeconds += used - (before.cpu.get(containerId) ?? used);
   return {

@@ -26,11 +26,12 @@ export function coolOffOf(kind: IncidentKind, coolOffMs: number): number {
   return kind === 'check-failed' ? Math.min(FAILED_CHECK_COOL_OFF_MS, coolOffMs) : coolOffMs;
 }
 
-/** Epoch ms of the next start after these crashes in a row. */
+/** Epoch ms of the next start after these crashes in a row; now, when the clock was set back behind them. */
 export function nextTryAt(
   crashes: { lastAt: number; count: number; kind: IncidentKind },
-  coolOffMs: number,
+  { coolOffMs, nowMs }: { coolOffMs: number; nowMs: number },
 ): number {
+  if (crashes.lastAt > nowMs) return nowMs;
   return crashes.lastAt + crashDelayMs(crashes.count, coolOffOf(crashes.kind, coolOffMs));
 }
 

@@ -52,7 +52,9 @@ export function formationDynos(options: {
         name,
         ...place,
         state,
-        nextTryAt: isWaiting ? nextTryAt(crash, options.settings.coolOffMs) : undefined,
+        nextTryAt: isWaiting
+          ? nextTryAt(crash, { coolOffMs: options.settings.coolOffMs, nowMs: db.now() })
+          : undefined,
         releaseVersion,
         releaseId: releaseIdOf(db, { appId: app.id, version: releaseVersion }),
         command: entry.command,

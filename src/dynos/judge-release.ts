@@ -39,7 +39,9 @@ export function judgeRelease(evidence: ReleaseEvidence): ReleaseJudgement {
   const reason = failedDyno(evidence) ?? crashedDyno(evidence) ?? failedRequests(evidence);
   if (reason !== undefined) return { kind: 'failed', reason };
   const { liveAt, nowMs, windowMs } = evidence;
-  return liveAt !== undefined && nowMs >= liveAt + windowMs ? { kind: 'passed' } : { kind: 'watch' };
+  // Either way: the clock may have been set back, and no window lasts until it has caught up.
+  const isOver = liveAt !== undefined && Math.abs(nowMs - liveAt) >= windowMs;
+  return { kind: isOver ? 'passed' : 'watch' };
 }
 
 /**

@@ -27,7 +27,8 @@ export function judgeMemory(
   const share = sample.usedBytes / sample.limitBytes;
   const over = share >= OVER_SHARE ? (state?.over ?? 0) + 1 : 0;
   const saidAt = state?.saidAt;
-  const isDue = saidAt === undefined || sample.nowMs - saidAt >= REPEAT_MS;
+  // Either way: the clock may have been set back.
+  const isDue = saidAt === undefined || Math.abs(sample.nowMs - saidAt) >= REPEAT_MS;
   if (over < SAMPLES_BEFORE_SAID || !isDue) return { state: { over, saidAt }, lines: [] };
   const megabytes = Math.round(sample.usedBytes / 1024 ** 2);
   return {

@@ -205,7 +205,7 @@ function fractionOf(containerId: string): number {
 function nextTry(slot: Slot, state: AppState): number {
   const crashes = state.crashes.find((crash) => placeKey(crash) === placeKey(slot));
   if (crashes === undefined || crashes.releaseVersion !== slot.releaseVersion) return 0;
-  return nextTryAt(crashes, state.coolOffMs);
+  return nextTryAt(crashes, state);
 }
 
 function stopReason(state: AppState, container: DynoContainer): StopReason {

@@ -31,6 +31,8 @@ describe('a release in its window', () => {
   it.each<[string, Partial<ReleaseEvidence>, string]>([
     ['nothing happens', {}, 'watch'],
     ['the window is over', { liveAt: 880_000 }, 'passed'],
+    ['the clock was set back by more than the window', { liveAt: 2_000_000 }, 'passed'],
+    ['the clock was set back a little', { liveAt: 1_001_000 }, 'watch'],
     ['it was never live, however long', { liveAt: undefined }, 'watch'],
     ['one crash', { crashes: [crash('web', 1)] }, 'watch'],
     ['two crashes', { crashes: [crash('web', 2)] }, 'web.1 crashed twice (exit status 1)'],

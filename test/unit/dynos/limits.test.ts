@@ -43,7 +43,12 @@ describe('the next try', () => {
     ['check-failed', 20 * minute, 9, 160_000],
     ['check-failed', 1000, 2, 1000],
   ] as const)('%s, cool-off %i ms, %i in a row', (kind, coolOffMs, count, waitMs) => {
-    expect(nextTryAt({ kind, count, lastAt: 5 }, coolOffMs)).toBe(5 + waitMs);
+    expect(nextTryAt({ kind, count, lastAt: 5 }, { coolOffMs, nowMs: 6 })).toBe(5 + waitMs);
+  });
+
+  it('does not wait for a time that is to come, when the clock was set back', () => {
+    const crashes = { kind: 'crashed', count: 4, lastAt: 30 * 24 * 60 * minute } as const;
+    expect(nextTryAt(crashes, { coolOffMs: 20 * minute, nowMs: 1000 })).toBe(1000);
   });
 });
 
@@ -84,6 +89,10 @@ describe('R14', () => {
 
   it('is not said of a peak, or below', () => {
     expect(run([0.99, 0.5, 0.99, 0.9, 0.94], 20_000).flat()).toEqual([]);
+  });
+
+  it('is said again when the clock was set back', () => {
+    expect(run([0.99, 0.99, 0.99], -20 * 24 * 60 * 60_000).map((lines) => lines.length)).toEqual([0, 2, 2]);
   });
 });
 
