@@ -91,7 +91,7 @@ export class ContainerOutput {
     const attachment = await this.#engine.attach(containerId, { tty, stdin: false });
     this.#close = () => attachment.close();
     // It may have started, and printed, before the streams were open.
-    if (state === 'created') state = await this.#engine.containerState(containerId);
+    if (state === 'created') state = await this.#stateWhileUnread();
     const ends: Promise<void>[] = [];
     // An engine that was killed in the middle of a start goes on calling its container created (seen with 20.10).
     const isUnborn = state === 'created' && !this.#hasHistory;
@@ -127,6 +127,16 @@ export class ContainerOutput {
     this.#takeTurn();
     this.#stopping.abort();
     this.#close?.();
+  }
+
+  /** Streams that nobody reads hold the container up as soon as they are full: they do not outlive a failure. */
+  async #stateWhileUnread(): Promise<ContainerState> {
+    try {
+      return await this.#engine.containerState(this.container.containerId);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   #listen(source: Readable, stream: OutputStream): Promise<void> {

@@ -126,3 +126,16 @@ test('a container that starts while it is attached is kept from its first line o
   expect(lines).toEqual(lines.map((_, index) => `seq ${index + 1}`));
   await container.kill({ signal: 'SIGTERM' });
 });
+
+test('a container whose attach fails half-way is not held up by it', async () => {
+  const appId = randomUUID();
+  const container = await fixture.create('seq 1 400000');
+  const inspect = new RegExp(`/containers/${container.id}/json`);
+  proxy.lie(inspect, { kind: 'delay', ms: 0 }, 1);
+  const failing = proxy.lie(inspect, { kind: 'answer', status: 500, isDone: false }, 1);
+  const attached = fixture.client.attach({ containerId: container.id, appId, process: 'web.1', tty: false });
+  await expect(attached).rejects.toThrow();
+  expect(failing.told).toBe(1);
+  await container.start();
+  await until('its end', async () => !(await container.inspect()).State.Running, 20_000);
+});
