@@ -66,8 +66,9 @@ export async function findHaproxy(configPath: string): Promise<number[]> {
 }
 
 /**
- * Whether `pid` is a living HAProxy with this configuration file. Read synchronously, for it is asked all the time: the
- * kernel answers from memory, and a turn through the thread pool costs ten times the read.
+ * Whether `pid` is a living HAProxy with this configuration file. Rejects when that cannot be told, as when the daemon has
+ * too many files open: one that is taken for dead is ended and started again. Read synchronously, for it is asked all the
+ * time: the kernel answers from memory, and a turn through the thread pool costs ten times the read.
  */
 export async function isHaproxy(pid: number, configPath: string): Promise<boolean> {
   try {
@@ -79,10 +80,15 @@ export async function isHaproxy(pid: number, configPath: string): Promise<boolea
       if (!livesAs('haproxy', pid)) return false;
       await sleep(EXECUTION_POLL_MS);
     }
-  } catch {
-    // It ended meanwhile.
-    return false;
+  } catch (error) {
+    if (hasEnded(error)) return false;
+    throw error;
   }
+}
+
+// What the kernel says of a process that ended before or meanwhile.
+function hasEnded(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
 }
 
 /** Whether the process is neither a zombie nor one of another name. proc(5): `PID (NAME) STATE …`. */

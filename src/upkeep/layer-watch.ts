@@ -5,7 +5,7 @@ import { LABEL } from '../engine/container-spec.js';
 import type { Container, Engine } from '../engine/engine.js';
 import type { Logger } from '../log.js';
 import { formatBytes } from './disk-space.js';
-import { measureTree, type TreeSize } from './tree-size.js';
+import { MAX_DEPTH, measureTree, type TreeSize } from './tree-size.js';
 
 export interface LayerLimits {
   /** Of a dyno, a one-off dyno and a release command. */
@@ -135,7 +135,7 @@ function toNotice(
   limitBytes: number,
 ): LayerNotice {
   const biggest = size.biggest.map(({ path, bytes }) => `${path} ${formatBytes(bytes)}`);
-  const used = size.isComplete ? formatBytes(size.bytes) : `${size.entries} files`;
+  const used = describeUse(size);
   const where = `most is in ${biggest.join(', ')}`;
   const disk = container.labels[LABEL.role] === 'build' ? "the build's disk" : "the dyno's own disk";
   const limit = formatBytes(limitBytes);
@@ -144,4 +144,9 @@ function toNotice(
       ? `Disk quota nearly used -> ${used} of ${limit} written to ${disk}, which is lost when it ends; ${where}`
       : `Disk quota exceeded -> ${used} written to ${disk}, the limit is ${limit}; ${where}`;
   return { kind, container, bytes: size.bytes, limitBytes, biggest, text };
+}
+
+function describeUse({ bytes, entries, isComplete, isTooDeep }: TreeSize): string {
+  if (isTooDeep) return `directories within directories, more than ${MAX_DEPTH} deep,`;
+  return isComplete ? formatBytes(bytes) : `${entries} files`;
 }

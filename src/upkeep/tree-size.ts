@@ -10,12 +10,15 @@ export interface TreeSize {
   /** Space on disk, not length. */
   readonly bytes: number;
   readonly entries: number;
-  /** False when the tree has more entries than were to be looked at: `bytes` is too low then. */
+  /** False when the tree has more entries than were to be looked at, or is too deep: `bytes` is too low then. */
   readonly isComplete: boolean;
+  readonly isTooDeep: boolean;
   /** The directories that hold most (what lies deep counts for the directory at depth 4), biggest first. */
   readonly biggest: readonly { readonly path: string; readonly bytes: number }[];
 }
 
+/** Each level keeps a descriptor open, of which the daemon has a limited number. Trees that people make end far above. */
+export const MAX_DEPTH = 256;
 const SHOWN_DEPTH = 4;
 const SHOWN = 3;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -50,6 +53,7 @@ interface Walk {
   bytes: number;
   entries: number;
   left: number;
+  isTooDeep: boolean;
   readonly byDirectory: Map<string, number>;
   /** Files with more than one name, by inode: counted once. */
   readonly linked: Set<string>;
@@ -66,6 +70,7 @@ export async function measureTree(
     bytes: 0,
     entries: 0,
     left: options.maxEntries,
+    isTooDeep: false,
     byDirectory: new Map(),
     linked: new Set(),
   };
@@ -74,7 +79,8 @@ export async function measureTree(
     .map(([directory, bytes]) => ({ path: directory, bytes }))
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, SHOWN);
-  return { bytes: walk.bytes, entries: walk.entries, isComplete: walk.left > 0, biggest };
+  const { bytes, entries, left, isTooDeep } = walk;
+  return { bytes, entries, isComplete: left > 0 && !isTooDeep, isTooDeep, biggest };
 }
 
 function callsFor(walk: Walk): Calls {
@@ -140,6 +146,10 @@ async function countEntry(
   walk.bytes += bytes;
   walk.byDirectory.set(place.shown, (walk.byDirectory.get(place.shown) ?? 0) + bytes);
   if (!stats.isDirectory()) return;
+  if (place.depth >= MAX_DEPTH) {
+    walk.isTooDeep = true;
+    return;
+  }
   const child = await openDirectory(callsFor(walk), path);
   if (child === undefined) return;
   const shown = place.depth < SHOWN_DEPTH ? join(place.shown, entry.name) : place.shown;
