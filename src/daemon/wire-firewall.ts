@@ -62,6 +62,14 @@ export function describeFirewall(state: FirewallState): Finding {
   const check = 'firewall';
   switch (state.kind) {
     case 'on': {
+      if (state.lacksEngineRules) {
+        return {
+          check,
+          status: 'warn',
+          detail: "the engine's own rules are gone: containers reach nothing outside this server",
+          hint: 'Somebody flushed all rules (a restart of nftables does); systemctl restart docker brings them back',
+        };
+      }
       const mended = state.mendedAt === undefined ? '' : `, mended ${new Date(state.mendedAt).toISOString()}`;
       return { check, status: 'ok', detail: `keeps containers from the host and private networks${mended}` };
     }

@@ -9,6 +9,7 @@ import { readEngineNameServers, readNameServers } from './name-servers.js';
 import {
   findFaults,
   forwardHookOf,
+  hasEngineRules,
   type RuleSet,
   renderIpv4,
   renderIpv6,
@@ -25,8 +26,16 @@ export type FirewallState =
   | { readonly kind: 'off' }
   /** Not looked yet. */
   | { readonly kind: 'starting' }
-  /** The rules are there; `mendedAt` is the epoch ms when somebody had changed them. */
-  | { readonly kind: 'on'; readonly checkedAt: number; readonly mendedAt: number | undefined }
+  /**
+   * The rules are there; `mendedAt` is the epoch ms when somebody had changed them. `lacksEngineRules`: those of the engine,
+   * which were there, are not.
+   */
+  | {
+      readonly kind: 'on';
+      readonly checkedAt: number;
+      readonly mendedAt: number | undefined;
+      readonly lacksEngineRules: boolean;
+    }
   /** They are not: containers reach what the host reaches. */
   | { readonly kind: 'failed'; readonly reason: string; readonly hint: string };
 
@@ -77,17 +86,20 @@ export function createFirewall(options: FirewallOptions): Firewall {
   const { mode, log, now } = options;
   let state: FirewallState = mode === 'off' ? { kind: 'off' } : { kind: 'starting' };
   let mendedAt: number | undefined;
+  // Some engines keep theirs elsewhere: only what was there can be missed.
+  let hadEngineRules = false;
   const settled = new Map<string, Settled>();
 
   async function ensure(): Promise<void> {
     try {
       if (mode === 'off') return await removeFirewall(options);
-      const faults = await mend(options, settled);
+      const { faults, hasEngines } = await mend(options, settled);
       if (faults.length > 0 && state.kind === 'on') {
         mendedAt = now();
         log.warn({ faults }, 'the firewall was changed from outside; mended');
       }
-      state = { kind: 'on', checkedAt: now(), mendedAt };
+      hadEngineRules ||= hasEngines;
+      state = { kind: 'on', checkedAt: now(), mendedAt, lacksEngineRules: hadEngineRules && !hasEngines };
     } catch (error) {
       const failed = toFailure(error);
       const isKnown = state.kind === 'failed' && state.reason === failed.reason;
@@ -109,16 +121,22 @@ export function createFirewall(options: FirewallOptions): Firewall {
   };
 }
 
-/** Makes all as it should be; says what was not. */
-async function mend(options: FirewallOptions, settled: Map<string, Settled>): Promise<string[]> {
+/** Makes all as it should be; says what was not, and whether the engine's own rules are there. */
+async function mend(
+  options: FirewallOptions,
+  settled: Map<string, Settled>,
+): Promise<{ faults: string[]; hasEngines: boolean }> {
   const facts = await options.bridges();
   const wanted = await wantedRules(options, facts);
   const faults: string[] = [];
+  let hasEngines = false;
   for (const { program, render } of TOOLS) {
-    faults.push(...(await look(options, settled, program, render(wanted))));
+    const present = await list(options, program);
+    if (program === 'iptables') hasEngines = hasEngineRules(present);
+    faults.push(...(await look(options, settled, { program, present, wanted: render(wanted) })));
   }
   for (const bridge of facts.own) faults.push(...(await raise(options, bridge)));
-  return faults;
+  return { faults, hasEngines };
 }
 
 /** Takes away the chains of an install; fine when there are none. */
@@ -139,10 +157,8 @@ interface Settled {
 async function look(
   options: FirewallOptions,
   settled: Map<string, Settled>,
-  program: 'iptables' | 'ip6tables',
-  wanted: RuleSet,
+  { program, present, wanted }: { program: 'iptables' | 'ip6tables'; present: string; wanted: RuleSet },
 ): Promise<string[]> {
-  const present = await list(options, program);
   const hook = forwardHookOf(present);
   const before = settled.get(program);
   const isSame = before !== undefined && JSON.stringify(before.wanted) === JSON.stringify(wanted);

@@ -61,6 +61,8 @@ export function renderIpv4(wanted: WantedRules): RuleSet {
       rules: [
         `-A ${forward} ${REPLIES} -j RETURN`,
         ...strangerRules(wanted, forward),
+        // Also by us: the engine's rule for it goes when somebody flushes all rules, and ours come back alone.
+        ...wanted.bridges.map((bridge) => `-A ${forward} -i ${bridge} -o ${bridge} -j DROP`),
         ...bridges.flatMap((bridge) => forwardOf(wanted, bridge).map((rule) => `-A ${forward} ${rule}`)),
         // Dynos are reached through the router only. The engine's own bridge may have published ports of others.
         ...wanted.bridges.map((bridge) => `-A ${forward} ! -i ${bridge} -o ${bridge} -j DROP`),
@@ -108,8 +110,9 @@ function inputOf(wanted: WantedRules, bridge: string): string[] {
 
 /** What containers may ask of others: the internet, and private addresses that were allowed. */
 function forwardOf(wanted: WantedRules, bridge: string): string[] {
+  const isEngines = bridge === wanted.defaultBridge?.name;
   return [
-    `-i ${bridge} -o ${bridge} -j RETURN`,
+    ...(isEngines ? [`-i ${bridge} -o ${bridge} -j RETURN`] : []),
     ...nameServerRules(wanted, bridge),
     ...wanted.allow.flatMap((allowed) => allowRules(allowed, bridge)),
     ...CLOSED_NETWORKS.map((network) => `-d ${network} -i ${bridge} -j DROP`),
@@ -157,6 +160,11 @@ function isHooked(lines: readonly string[], hook: string, chain: string): boolea
 /** The chain of forwarded packets that ours hangs on: the engine's for users' rules, where it has one. */
 export function forwardHookOf(present: string): string {
   return present.split('\n').includes('-N DOCKER-USER') ? 'DOCKER-USER' : 'FORWARD';
+}
+
+/** Whether the engine's own chains are there: without them containers reach nothing outside, and ports are not published. */
+export function hasEngineRules(present: string): boolean {
+  return forwardHookOf(present) !== 'FORWARD';
 }
 
 /** Input of `iptables-restore --noflush` that makes the rules so, in one step: ours are replaced, others stay. */

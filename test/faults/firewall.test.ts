@@ -107,6 +107,26 @@ it.each([
   await inside(['iptables', '-D', 'INPUT', '-j', 'ACCEPT']);
 });
 
+it('keep dynos apart by themselves when all rules were flushed, and say that the engine has lost its own', async () => {
+  const firewall = firewallOf('e00000000001');
+  await firewall.ensure();
+  expect(firewall.state()).toMatchObject({ kind: 'on', lacksEngineRules: false });
+  for (const argv of [['-F'], ['-X']]) expect((await inside(['iptables', ...argv] as never)).code).toBe(0);
+  await firewall.ensure();
+  expect(firewall.state()).toMatchObject({ kind: 'on', lacksEngineRules: true });
+  const forward = (await rules())
+    .split('\n')
+    .filter((line) => line.startsWith('-A PAAS-FORWARD-e00000000001'));
+  expect(forward).toContain('-A PAAS-FORWARD-e00000000001 -i pa-e00000000001 -o pa-e00000000001 -j DROP');
+  expect(await rules()).toContain('-A FORWARD -j PAAS-FORWARD-e00000000001');
+  await inside(['iptables', '-N', 'DOCKER-USER']);
+  await inside(['iptables', '-A', 'DOCKER-USER', '-j', 'RETURN']);
+  await inside(['iptables', '-A', 'FORWARD', '-j', 'DOCKER-USER']);
+  await firewall.ensure();
+  expect(firewall.state()).toMatchObject({ kind: 'on', lacksEngineRules: false });
+  await firewallOf('e00000000001', { mode: 'off' }).ensure();
+});
+
 it('follow a change of the containers and settings without a warning', async () => {
   let strangers = ['172.17.0.5'];
   const firewall = firewallOf('d00000000001', {
