@@ -5,10 +5,16 @@ import { join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
-import { accountLines, breachesOf, countNotices, keptLines } from '../support/log-accounting.js';
+import {
+  type Account,
+  accountLines,
+  breachesOf,
+  countNotices,
+  keptLines,
+} from '../support/log-accounting.js';
 import { startProgram } from '../support/paas.js';
 import { patience } from '../support/patience.js';
-import { lossesOf, openStage, type Stage } from '../support/stage.js';
+import { APPS, lossesOf, openStage, type Stage } from '../support/stage.js';
 import { FAULT_LOAD } from '../support/traffic.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
@@ -103,21 +109,34 @@ it('F13: a killed log collector blocks no app, and its gap is filled', async () 
   const { paas } = stage;
   const pid = Number(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'));
   await using traffic = await stage.startTraffic();
+  await traffic.served(50);
+  const before = await lastTicks();
   process.kill(pid, 'SIGKILL');
-  await traffic.served(200);
   await eventually('another collector', () => {
     const now = Number(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'));
     return now !== pid && now > 0;
   });
-  await traffic.served(100);
-  for (const app of ['ant', 'bee']) {
-    const lines = await eventually('lines after it', async () => {
+  const then = await eventually('lines of after it', async () => {
+    const now = await lastTicks();
+    return APPS.every((app) => (now[app] ?? 0) > (before[app] ?? 0)) && now;
+  });
+  for (const app of APPS) {
+    // From before the kill until well after what the new collector found when it came.
+    const lines = await eventually(`the log of ${app} goes on`, async () => {
       const kept = await keptLines(paas.owner, app);
-      return accountLines(kept).length > 0 && kept;
+      return (tickOf(kept)?.printed ?? 0) > (then[app] ?? 0) + 100 && kept;
     });
+    const account = tickOf(lines);
+    expect((account?.printed ?? 0) - (account?.delivered ?? 0) + 1).toBeLessThanOrEqual(before[app] ?? 0);
     expect(breachesOf(accountLines(lines)), countNotices(lines).toString()).toEqual([]);
+    const pauseMs = longestPauseMs(lines);
+    process.stderr.write(`${app}: longest time between two lines ${pauseMs} ms\n`);
+    expect(pauseMs).toBeLessThan(patience(1000));
   }
-  expect(lossesOf(await traffic.stop())).toEqual([]);
+  const report = await traffic.stop();
+  process.stderr.write(`the longest request took ${report.maxMs} ms\n`);
+  expect(report.maxMs).toBeLessThan(patience(1000));
+  expect(lossesOf(report)).toEqual([]);
 });
 
 it('F36: a slow disk makes it slow, and no more', async () => {
@@ -143,6 +162,27 @@ it('F36: a slow disk makes it slow, and no more', async () => {
   expect((await traffic.stop()).failures).toEqual([]);
   await stage.atRest(60_000);
 });
+
+/** The number of the newest kept line of each app's logger. */
+async function lastTicks(): Promise<Record<string, number>> {
+  const told = APPS.map(async (app) => {
+    const kept = await keptLines(stage.paas.owner, app);
+    return [app, tickOf(kept)?.printed ?? 0] as const;
+  });
+  return Object.fromEntries(await Promise.all(told));
+}
+
+function tickOf(lines: readonly string[]): Account | undefined {
+  return accountLines(lines).at(-1);
+}
+
+/** How long the logger was silent at most; it prints a hundred lines a second. */
+function longestPauseMs(lines: readonly string[]): number {
+  const times = lines
+    .filter((line) => / tick \w+ \d+$/.test(line))
+    .map((line) => Date.parse(line.split(' ', 1)[0] ?? ''));
+  return Math.max(...times.slice(1).map((time, index) => time - (times[index] ?? time)));
+}
 
 /** Whether somebody looks at each thread of the process. */
 function isTraced(pid: number): boolean {
