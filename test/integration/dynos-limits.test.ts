@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { App } from '../../src/platform/apps.js';
 import { changeDynoSettings } from '../../src/platform/dyno-settings.js';
 import { listCrashes, restartDynos } from '../../src/platform/dyno-wishes.js';
 import { scale } from '../../src/platform/formation.js';
 import { listIncidents } from '../../src/platform/incidents.js';
+import { parseSize } from '../../src/platform/sizes.js';
 import { eventually, type House, openHouse } from '../support/house.js';
 
 const WEB = `exec python3 -m http.server --bind 0.0.0.0 $PORT`;
@@ -26,6 +28,9 @@ while used() < 0.97 * 64 * 1024 * 1024: kept.append(bytearray(128 * 1024))
 print("full", flush=True)
 time.sleep(1000)
 '`;
+
+/** Version 1 of control groups has shares, version 2 a weight, of which runc makes less than proportional ones. */
+const TELL_WEIGHT = `if [ -e /sys/fs/cgroup/cpu/cpu.shares ]; then echo "shares $(cat /sys/fs/cgroup/cpu/cpu.shares)"; else echo "weight $(cat /sys/fs/cgroup/cpu.weight)"; fi`;
 
 describe('the limits of dynos', () => {
   let house: House;
@@ -153,12 +158,34 @@ describe('the limits of dynos', () => {
     expect((await house.dynos.list(crashed))[0]).toMatchObject({ state: 'crashed', nextTryAt: waiting });
   });
 
-  it('gives CPU by size', async () => {
-    const app = await startWorker('weighty', 'exec sleep 1000');
-    scale(house.db, { app, updates: [{ type: 'worker', size: 'standard-2x' }] });
-    await eventually('a larger one', async () => {
-      const [dyno] = await house.dynos.list(app);
-      return dyno?.size === '1G' && dyno.state === 'up' && dyno.containerId !== undefined;
-    });
+  it('gives CPU in proportion to the size', async () => {
+    const app = await startWorker('weighty', `${TELL_WEIGHT}; exec sleep 1000`);
+    const weights: number[] = [];
+    let before: string | undefined;
+    for (const [size, shares] of [
+      ['64m', 128],
+      ['512m', 1024],
+      ['standard-2x', 2048],
+    ] as const) {
+      scale(house.db, { app, updates: [{ type: 'worker', size }] });
+      const dyno = await eventually(`a dyno of ${size}`, async () => {
+        const [found] = await house.dynos.list(app);
+        const isOther = found?.containerId !== undefined && found.containerId !== before;
+        return isOther && found.size === parseSize(size).size && found.state === 'up' && found;
+      });
+      before = dyno.containerId;
+      const [inspected] = JSON.parse(
+        execFileSync('docker', ['inspect', dyno.containerId ?? ''], { encoding: 'utf8' }),
+      );
+      expect(inspected.HostConfig.CpuShares).toBe(shares);
+      // And as the kernel has it, told from inside.
+      const told = await eventually(`it tells the weight of ${size}`, async () => {
+        const found = [...(await house.logText(app)).matchAll(/app\[worker\.1\]: (shares|weight) (\d+)/g)];
+        return found.length === weights.length + 1 && found.at(-1);
+      });
+      if (told[1] === 'shares') expect(Number(told[2])).toBe(shares);
+      weights.push(Number(told[2]));
+    }
+    expect(weights).toEqual([...new Set(weights)].sort((a, b) => a - b));
   });
 });
