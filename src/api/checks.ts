@@ -2,7 +2,7 @@
 
 import type { Database } from '../db/database.js';
 import { findAppFor } from '../platform/apps.js';
-import type { Check, CheckPhase } from '../platform/check.js';
+import { type Check, type CheckPhase, startupTimes } from '../platform/check.js';
 import { listChecks, type PhaseOfType, setChecks, unsetChecks } from '../platform/checks.js';
 import * as schema from '../schemas/check.js';
 import { FormationParams } from '../schemas/formation.js';
@@ -10,15 +10,22 @@ import { AppParams } from '../schemas/parts.js';
 import type { ActionLog } from './action-log.js';
 import { type ApiServer, listOf } from './api-server.js';
 import { accountOf } from './auth.js';
+import type { DynoDefaults } from './dyno-settings.js';
 import type { DynoList } from './dynos.js';
 import { presentEvidence } from './present.js';
 
 /** Adds `/apps/:app/checks`. */
 export function addCheckRoutes(
   server: ApiServer,
-  deps: { db: Database; dynos: Pick<DynoList, 'runChecks'>; logAction: ActionLog },
+  deps: {
+    db: Database;
+    dynos: Pick<DynoList, 'runChecks'>;
+    logAction: ActionLog;
+    defaults: Pick<DynoDefaults, 'bootTimeoutMs'>;
+  },
 ): void {
   const { db, logAction } = deps;
+  const present = (entry: PhaseOfType) => presentPhase(entry, deps.defaults);
 
   server.get(
     '/apps/:app/checks',
@@ -89,10 +96,20 @@ function describe({ type, phase, checks }: PhaseOfType): string {
   return `${phase} check of ${type} to ${check === undefined ? 'off' : check.probe.kind}`;
 }
 
-function present(entry: PhaseOfType): schema.Check[] {
-  const { type, phase, source } = entry;
-  const checks = entry.checks.length === 0 ? [undefined] : entry.checks;
-  return checks.map((check) => ({ process_type: type, phase, source, ...presentCheck(check) }));
+/** With the times that really hold. */
+function presentPhase(
+  { type, phase, source, checks }: PhaseOfType,
+  { bootTimeoutMs }: Pick<DynoDefaults, 'bootTimeoutMs'>,
+): schema.Check[] {
+  const held = checks.map((check) =>
+    phase === 'startup' ? { ...check, ...startupTimes(check, bootTimeoutMs) } : check,
+  );
+  return (held.length === 0 ? [undefined] : held).map((check) => ({
+    process_type: type,
+    phase,
+    source,
+    ...presentCheck(check),
+  }));
 }
 
 function presentCheck(check: Check | undefined): Omit<schema.Check, 'process_type' | 'phase' | 'source'> {

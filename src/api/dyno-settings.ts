@@ -13,6 +13,7 @@ import { accountOf } from './auth.js';
 export interface DynoDefaults {
   readonly rollbackWindowMs: number;
   readonly stopGraceMs: number;
+  readonly bootTimeoutMs: number;
 }
 
 const DRAIN_DEFAULT_MS = 30_000;

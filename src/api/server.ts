@@ -173,7 +173,7 @@ function addApi(api: ApiServer, deps: ServerDeps): void {
   addConfigVarRoutes(api, { db, logAction });
   addReleaseRoutes(api, { db, logAction, outputLinks, upkeep });
   addFormationRoutes(api, { db, logAction });
-  addCheckRoutes(api, { db, dynos, logAction });
+  addCheckRoutes(api, { db, dynos, logAction, defaults: settings.dynoDefaults });
   addAutosleepRoutes(api, { db, logAction });
   addAutoscaleRoutes(api, { db, logAction });
   addDynoRoutes(api, { db, dynos, oneOffs, attachments, logAction });

@@ -47,7 +47,7 @@ export async function wireServer(
       maxSourceBytes: config.maxSourceBytes,
       dashboardDirectory: config.webUiDir,
       version: VERSION,
-      dynoDefaults: { rollbackWindowMs: config.rollbackWindowMs, stopGraceMs: config.stopGraceMs },
+      dynoDefaults: config,
     },
   });
 }

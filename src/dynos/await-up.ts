@@ -19,7 +19,7 @@ import { insist } from './insist.js';
 import { describeListening, listensOn } from './listening.js';
 import type { Lives } from './lives.js';
 import { WEB_PORT } from './routing.js';
-import { type FailedCheck, passStartup, startupLimitMs } from './startup.js';
+import { type FailedCheck, passStartup } from './startup.js';
 
 export interface AwaitUpDeps {
   readonly db: Database;
@@ -69,11 +69,10 @@ async function passes(deps: AwaitUpDeps, dyno: StartedDyno, signal: AbortSignal)
   const target = await checkTarget({ engine: deps.engine, now: deps.db.now }, dyno.containerId);
   // It has ended: the loop buries it.
   if (target === undefined) return false;
-  const limitMs = startupLimitMs({ ...startup, bootTimeoutMs: deps.settings.bootTimeoutMs });
   const config = configOfVersion(deps.db, dyno.appId, dyno.releaseVersion);
   const result = await passStartup(target, startup.checks, {
     engine: deps.engine,
-    limitMs,
+    bootTimeoutMs: deps.settings.bootTimeoutMs,
     signal,
     onFailure: ({ check, said, evidence }) =>
       deps.healthNotes.note(dyno.containerId, {
@@ -91,7 +90,7 @@ async function passes(deps: AwaitUpDeps, dyno: StartedDyno, signal: AbortSignal)
     }
     return true;
   }
-  await bootTimedOut(deps, dyno, { target, failure: result, limitMs, config });
+  await bootTimedOut(deps, dyno, { target, failure: result, config });
   return false;
 }
 
@@ -102,13 +101,13 @@ async function bootTimedOut(
   seen: {
     target: CheckTarget;
     failure: FailedCheck;
-    limitMs: number;
     config: Readonly<Record<string, string>>;
   },
 ): Promise<void> {
-  const { target, failure, limitMs } = seen;
+  const { target, failure } = seen;
+  const { limitMs } = failure;
   const evidence = redactEvidence(
-    await withListening(target, { ...failure.evidence, seconds: Math.round(limitMs / 1000) }),
+    await withListening(target, { ...failure.evidence, seconds: Math.round(limitMs / 100) / 10 }),
     seen.config,
   );
   const reason = bootTimeoutReason({ dyno, failure: { ...failure, evidence }, limitMs });
@@ -134,7 +133,7 @@ export function bootTimeoutReason(options: {
 }): string {
   const { failure, dyno } = options;
   const { probe } = failure.check;
-  const seconds = Math.round(options.limitMs / 1000);
+  const seconds = Math.round(options.limitMs / 100) / 10;
   const who = dyno.type === 'web' ? 'Web process' : 'Process';
   const sockets = failure.evidence['listening'];
   const asksPort = probe.kind === 'port' || probe.kind === 'http';

@@ -2,8 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.js';
-import { type Check, describeProbe } from '../platform/check.js';
-import type { CheckSource } from '../platform/checks.js';
+import { type Check, describeProbe, startupLimitMs } from '../platform/check.js';
 import type { Evidence } from '../platform/incidents.js';
 import type { CheckTarget } from './check-target.js';
 import { type ProbeResult, probe } from './probe.js';
@@ -12,6 +11,8 @@ import { WEB_PORT } from './routing.js';
 export interface FailedCheck {
   readonly passed: false;
   readonly check: Check;
+  /** How long it had, in ms. */
+  readonly limitMs: number;
   /** Goes after "it". */
   readonly said: string;
   readonly evidence: Evidence;
@@ -21,7 +22,7 @@ export type StartupResult = { readonly passed: true; readonly warnings: readonly
 
 interface StartupOptions {
   readonly engine: Pick<Engine, 'runInContainer'>;
-  readonly limitMs: number;
+  readonly bootTimeoutMs: number;
   readonly signal: AbortSignal;
   /** Told of each try that failed. */
   readonly onFailure: (failure: FailedCheck) => void;
@@ -35,66 +36,53 @@ const HTTP_MS = 250;
 const FIRST_MS = 3000;
 const COMMAND_MS = 1000;
 
-/** The time that a dyno gets: the boot timeout, or more where its checks ask for more. */
-export function startupLimitMs(options: {
-  bootTimeoutMs: number;
-  source: CheckSource;
-  checks: readonly Check[];
-}): number {
-  if (options.source === 'default' || options.source === 'health_path') return options.bootTimeoutMs;
-  const asked = options.checks.map(({ probe: asks, initialDelayMs, attempts, intervalMs }) => {
-    const uptimeMs = asks.kind === 'uptime' ? asks.seconds * 1000 : 0;
-    return initialDelayMs + uptimeMs + attempts * intervalMs;
-  });
-  return Math.max(options.bootTimeoutMs, ...asked);
-}
-
-/** Waits until each check has passed once. Rejects when `signal` aborts. */
+/** Waits until each check has passed once, or one has failed for good. Rejects when `signal` aborts. */
 export async function passStartup(
   target: CheckTarget,
   checks: readonly Check[],
   options: StartupOptions,
 ): Promise<StartupResult> {
-  // One that fails for good does not keep the others waiting.
   const given = new AbortController();
   const signal = AbortSignal.any([options.signal, given.signal]);
-  const results = checks.map(async (check) => {
-    const result = await passOne(target, check, { ...options, signal });
-    if (!result.passed && !check.onlyWarns) given.abort();
-    return result;
-  });
-  const settled = await Promise.allSettled(results);
+  const result = await new Promise<StartupResult>((resolve, reject) => {
+    const results = checks.map(async (check) => {
+      const one = await passOne(target, check, { ...options, signal });
+      // Not held up by the others: a try of theirs may take its timeout.
+      if (!one.passed && !check.onlyWarns) resolve(one);
+      return one;
+    });
+    Promise.all(results).then((all) => resolve({ passed: true, warnings: all.flatMap(warningOf) }), reject);
+  }).finally(() => given.abort());
   options.signal.throwIfAborted();
-  const done = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  const failure = done.find((result) => !result.passed && !result.check.onlyWarns);
-  if (failure !== undefined && !failure.passed) return failure;
-  const warnings = done.flatMap((result) =>
-    result.passed ? [] : [`${describeProbe(result.check.probe, WEB_PORT)}: it ${result.said}`],
-  );
-  return { passed: true, warnings };
+  return result;
 }
 
+function warningOf(result: StartupResult): string[] {
+  return result.passed ? [] : [`${describeProbe(result.check.probe, WEB_PORT)}: it ${result.said}`];
+}
+
+// The last try begins when the time is over, and may take its timeout.
 async function passOne(target: CheckTarget, check: Check, options: StartupOptions): Promise<StartupResult> {
   const { signal } = options;
+  const limitMs = startupLimitMs(check, options.bootTimeoutMs);
   const startedAt = performance.now();
-  const deadline = startedAt + options.limitMs;
   if (check.initialDelayMs > 0) await sleep(check.initialDelayMs, undefined, { signal });
-  for (let tries = 1; ; tries += 1) {
+  for (;;) {
     const result = await probe(target, check, options);
     signal.throwIfAborted();
     if (result.passed) return { passed: true, warnings: [] };
-    const waitMs = Math.min(check.intervalMs, pauseOf(check, performance.now() - startedAt));
-    const failure = failureOf(check, result);
+    const failure = failureOf(check, limitMs, result);
     options.onFailure(failure);
-    const isEnough = check.onlyWarns && tries >= check.attempts;
-    if (isEnough || performance.now() + waitMs >= deadline) return failure;
+    const elapsedMs = performance.now() - startedAt;
+    if (elapsedMs >= limitMs) return failure;
+    const waitMs = Math.min(check.intervalMs, pauseOf(check, elapsedMs), limitMs - elapsedMs);
     await sleep(waitMs, undefined, { signal });
   }
 }
 
-function failureOf(check: Check, result: ProbeResult): FailedCheck {
-  if (result.passed === false) return { ...result, check };
-  return { passed: false, check, said: 'could not be asked', evidence: {} };
+function failureOf(check: Check, limitMs: number, result: ProbeResult): FailedCheck {
+  if (result.passed === false) return { ...result, check, limitMs };
+  return { passed: false, check, limitMs, said: 'could not be asked', evidence: {} };
 }
 
 function pauseOf({ probe: { kind } }: Check, elapsedMs: number): number {

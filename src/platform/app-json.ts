@@ -23,8 +23,8 @@ export interface AppJsonChecks {
 
 const MAX_CHECKS = 10;
 const MAX_TYPES = 32;
-// Dokku's defaults; seconds.
-const DOKKU_WAIT = 5;
+// Dokku's defaults: 3 attempts, 5 s from one to the next.
+const DOKKU_CHECK: Check = { ...DEFAULT_CHECK, intervalMs: 5000 };
 
 /** Reads `healthchecks`. Unknown keys are let pass, as Dokku does. Throws `invalid_params` with the place and the rule. */
 export function parseHealthchecks(bytes: Uint8Array | undefined): AppJsonChecks {
@@ -86,14 +86,14 @@ function readCheck(entry: Record<string, unknown>, place: string, warnings: stri
   const settings: Record<keyof CheckSettings, unknown> = {
     kind,
     ...fieldsOf(kind, entry, place),
-    interval: zeroAsAbsent(entry['wait']) ?? DOKKU_WAIT,
+    interval: zeroAsAbsent(entry['wait']),
     timeout: zeroAsAbsent(entry['timeout']),
     attempts: zeroAsAbsent(entry['attempts']),
     initialDelay: zeroAsAbsent(entry['initialDelay']),
     name: textOrNothing(entry['name'], `${place}.name`),
     onlyWarns: entry['warn'] === true || undefined,
   };
-  return renamed(place, () => applySettings(DEFAULT_CHECK, settings as CheckSettings, `${place}.`));
+  return renamed(place, () => applySettings(DOKKU_CHECK, settings as CheckSettings, `${place}.`));
 }
 
 function kindOf(entry: Record<string, unknown>, place: string): ProbeKind {

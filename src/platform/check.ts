@@ -42,6 +42,8 @@ export interface Check {
   readonly initialDelayMs: number;
   /** A failure is only written to the app's log. */
   readonly onlyWarns?: boolean | undefined;
+  /** Somebody chose its interval, its attempts or both. */
+  readonly timesGiven?: true | undefined;
 }
 
 /** What users may say of a check: seconds, and the fields of its kind. Undefined leaves a field as it is. */
@@ -72,6 +74,8 @@ export const DEFAULT_CHECK: Check = {
   initialDelayMs: 0,
 };
 
+// How often the table of checks says that a startup check is tried which has the boot timeout.
+const STARTUP_INTERVAL_MS = 1000;
 const MAX_HEADERS = 20;
 const DEFAULT_STATUS = { minStatus: 200, maxStatus: 399 };
 
@@ -93,7 +97,33 @@ export function applySettings(base: Check, settings: CheckSettings, at = ''): Ch
     initialDelayMs:
       rules.seconds('initial_delay', settings.initialDelay, { min: 0, max: 3600 }) ?? base.initialDelayMs,
     onlyWarns: settings.onlyWarns ?? base.onlyWarns,
+    timesGiven: settings.interval === undefined && settings.attempts === undefined ? base.timesGiven : true,
   };
+}
+
+/** Whether the settings say what to ask, and not only when or what to expect. */
+export function saysWhatToAsk(settings: CheckSettings): boolean {
+  return settings.kind !== undefined || impliedKind(settings) !== undefined;
+}
+
+/**
+ * The interval and the attempts that hold at the start of a dyno: those that somebody gave, or the boot timeout. One that
+ * only warns keeps its own: nobody waits a whole boot timeout for a warning.
+ */
+export function startupTimes(check: Check, bootTimeoutMs: number): Pick<Check, 'intervalMs' | 'attempts'> {
+  const { intervalMs, attempts } = check;
+  if (check.timesGiven || check.onlyWarns) return { intervalMs, attempts };
+  return {
+    intervalMs: STARTUP_INTERVAL_MS,
+    attempts: Math.max(1, Math.round(bootTimeoutMs / STARTUP_INTERVAL_MS)),
+  };
+}
+
+/** How long a dyno may take to pass this check at its start, in ms from the start of its process. */
+export function startupLimitMs(check: Check, bootTimeoutMs: number): number {
+  const isOwn = check.timesGiven || check.onlyWarns;
+  const uptimeMs = check.probe.kind === 'uptime' ? check.probe.seconds * 1000 : 0;
+  return check.initialDelayMs + uptimeMs + (isOwn ? check.attempts * check.intervalMs : bootTimeoutMs);
 }
 
 /** Says what is asked, such as `GET /health on port 5000`. */

@@ -13,6 +13,7 @@ import {
   type CheckPhase,
   type CheckSettings,
   DEFAULT_CHECK,
+  saysWhatToAsk,
 } from './check.js';
 import { getFormation } from './formation.js';
 import { currentRelease } from './releases.js';
@@ -52,15 +53,12 @@ function resolveChecks(options: {
   });
   if (setting !== undefined) return of('setting', [setting]);
   if (type === 'web' && phase === 'startup' && healthPath !== undefined) {
-    return of('health_path', [applySettings(STARTUP_DEFAULT, { path: healthPath })]);
+    return of('health_path', [applySettings(DEFAULT_CHECK, { path: healthPath })]);
   }
   if (declared.length > 0) return of('app.json', declared);
   if (type !== 'web') return of('default', []);
-  return of('default', [phase === 'startup' ? STARTUP_DEFAULT : DEFAULT_CHECK]);
+  return of('default', [DEFAULT_CHECK]);
 }
-
-// Its only limit is the boot timeout.
-const STARTUP_DEFAULT: Check = { ...DEFAULT_CHECK, intervalMs: 1000, attempts: 1 };
 
 /** The checks of a dyno's process type, by the release that it runs. */
 export function checksOf(
@@ -90,7 +88,10 @@ export function listChecks(db: Database, app: App): PhaseOfType[] {
   });
 }
 
-/** Sets the check of a process type, in one phase or in both. Throws `invalid_params` with the field and its rule. */
+/**
+ * Sets the check of a process type, in one phase or in both. Settings that do not say what to ask change the check that is
+ * there. Throws `invalid_params` with the field and its rule, and where there is no such check, or are several.
+ */
 export function setChecks(
   db: Database,
   options: { app: App; type: string; phases?: readonly CheckPhase[] | undefined; settings: CheckSettings },
@@ -99,7 +100,7 @@ export function setChecks(
   requireType(db, app, type);
   return db.write((announce) => {
     const present = checksOf(db, { app, type, releaseVersion: currentRelease(db, app.id)?.version });
-    for (const phase of options.phases ?? CHECK_PHASES) {
+    for (const phase of phasesToSet(options, present)) {
       const check = applySettings(present[phase].checks[0] ?? DEFAULT_CHECK, settings);
       if (phase === 'liveness' && check.probe.kind === 'uptime') {
         throw new PaasError('invalid_params', 'A check of kind uptime is for the phase startup only.');
@@ -114,6 +115,36 @@ export function setChecks(
     announce({ kind: 'checks-changed', appId: app.id });
     return listChecks(db, app).filter((entry) => entry.type === type);
   });
+}
+
+function phasesToSet(
+  { app, type, phases, settings }: Parameters<typeof setChecks>[1],
+  present: Readonly<Record<CheckPhase, PhaseOfType>>,
+): readonly CheckPhase[] {
+  const asked = phases ?? CHECK_PHASES;
+  if (saysWhatToAsk(settings)) return asked;
+  for (const phase of asked) {
+    const { length } = present[phase].checks;
+    if (length <= 1) continue;
+    throw new PaasError(
+      'invalid_params',
+      `app.json declares ${length} ${phase} checks of ${type}, and a setting would replace them all by one.`,
+      { hint: `Change them in app.json, or say what that one is to ask, such as: ${exampleOf(app, type)}` },
+    );
+  }
+  if (settings.port !== undefined) return asked;
+  const found = asked.filter((phase) => present[phase].checks.length > 0);
+  if (found.length > 0) return found;
+  const [only] = phases ?? [];
+  const what = only === undefined || asked.length > 1 ? 'no check' : `no ${only} check`;
+  throw new PaasError('invalid_params', `${type} has ${what} whose times could change: say what to ask.`, {
+    hint: `With --http PATH, --listening, --port N or --command CMD, such as: ${exampleOf(app, type)}`,
+  });
+}
+
+function exampleOf(app: App, type: string): string {
+  const asks = type === 'web' ? '--http /health' : '--command "test -f tmp/alive"';
+  return `paas checks:set ${type} ${asks} -a ${app.name}`;
 }
 
 /** Goes back to what app.json says, or to the default. Fine when nothing was set. */

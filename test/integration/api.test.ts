@@ -495,7 +495,7 @@ describe('the dashboard', () => {
         uploadsDirectory: join(directory, 'uploads'),
         maxSourceBytes: 1000,
         dashboardDirectory: directory,
-        dynoDefaults: { rollbackWindowMs: 0, stopGraceMs: 0 },
+        dynoDefaults: { rollbackWindowMs: 0, stopGraceMs: 0, bootTimeoutMs: 0 },
         version: 'x',
       },
     });

@@ -118,7 +118,12 @@ describe('checks', () => {
     });
     if (changed === undefined) throw new Error('no release');
     expect(await house.settle(changed)).toBe('live');
-    setChecks(house.db, { app, type: 'web', settings: { path: '/health', interval: 1, attempts: 2 } });
+    setChecks(house.db, {
+      app,
+      type: 'web',
+      phases: ['liveness'],
+      settings: { path: '/health', interval: 1, attempts: 2 },
+    });
     const before = (await house.dynos.list(app))[0]?.containerId ?? '';
     await eventually(
       'the new release serves',
@@ -167,7 +172,13 @@ describe('checks', () => {
     setChecks(house.db, {
       app,
       type: 'worker',
-      settings: { command: 'echo "seen by $DYNO"; test -f /tmp/ok', interval: 1, attempts: 1 },
+      settings: { command: 'echo "seen by $DYNO"; test -f /tmp/ok' },
+    });
+    setChecks(house.db, {
+      app,
+      type: 'worker',
+      phases: ['liveness'],
+      settings: { interval: 1, attempts: 1 },
     });
     scale(house.db, { app, updates: [{ type: 'worker', quantity: 1 }] });
     const [dyno] = await eventually('worker', async () => {
@@ -243,12 +254,12 @@ describe('checks', () => {
       app,
       type: 'web',
       phases: ['startup'],
-      settings: { path: '/away', status: '200', interval: 1, attempts: 1 },
+      settings: { path: '/away', status: '200', interval: 3, attempts: 2 },
     });
     const release = await house.deploy(app, { web: WEB });
     expect(await house.settle(release)).toBe('unhealthy');
     expect(await house.logText(app)).toContain(
-      'Error R10 (Boot timeout) -> Web process failed its startup check within 8 seconds of launch: GET /away on port 5000: it answered 302, not 200: "fine"',
+      'Error R10 (Boot timeout) -> Web process failed its startup check within 6 seconds of launch: GET /away on port 5000: it answered 302, not 200: "fine"',
     );
     expect(listIncidents(house.db, app.id)[0]).toMatchObject({
       kind: 'boot-timeout',
@@ -259,7 +270,12 @@ describe('checks', () => {
 
   it('goes on after a restart of the daemon, and restarts nothing', async () => {
     const { app, container } = await oneUp('adopted');
-    setChecks(house.db, { app, type: 'web', settings: { path: '/health', interval: 1, attempts: 2 } });
+    setChecks(house.db, {
+      app,
+      type: 'web',
+      phases: ['liveness'],
+      settings: { path: '/health', interval: 1, attempts: 2 },
+    });
     await house.restartLoop();
     await eventually('up', async () => (await house.dynos.list(app))[0]?.state === 'up');
     expect(await containersOf(app)).toEqual([container]);

@@ -85,7 +85,7 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
     settings: {
       signingKey: Buffer.alloc(32, 2),
       uploadsDirectory: join(directory, 'uploads'),
-      dynoDefaults: { rollbackWindowMs: 120_000, stopGraceMs: 30_000 },
+      dynoDefaults: { rollbackWindowMs: 120_000, stopGraceMs: 30_000, bootTimeoutMs: 60_000 },
       maxSourceBytes: 4 * 1024 ** 2,
       dashboardDirectory: undefined,
       version: '0.0.0-test',

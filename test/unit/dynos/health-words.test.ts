@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { bootTimeoutReason } from '../../../src/dynos/await-up.js';
 import { describeListening, listensOn, parseListening } from '../../../src/dynos/listening.js';
 import { unhealthyReason } from '../../../src/dynos/liveness.js';
-import { startupLimitMs } from '../../../src/dynos/startup.js';
 import { parseState } from '../../../src/engine/process-tree.js';
 import { applySettings, DEFAULT_CHECK } from '../../../src/platform/check.js';
 import type { Evidence } from '../../../src/platform/incidents.js';
@@ -46,6 +45,13 @@ describe('R10', () => {
     const reason = bootTimeoutReason({ dyno: { type: 'web' }, failure, limitMs: 60_000 });
     expect(reason).toBe(`Error R10 (Boot timeout) -> ${expected}`);
   });
+
+  it('tells of times that are no whole seconds', () => {
+    const failure = { check: COMMAND, said: 'ended with 1', evidence: {} };
+    expect(bootTimeoutReason({ dyno: { type: 'worker' }, failure, limitMs: 2500 })).toContain(
+      'Process failed its startup check within 2.5 seconds of launch',
+    );
+  });
 });
 
 describe('a failed liveness check', () => {
@@ -85,22 +91,6 @@ describe('a failed liveness check', () => {
   ])('tells of %s', (_, failure, expected) => {
     expect(unhealthyReason({ attempts: 3, ...failure })).toBe(`Error (Dyno unhealthy) -> ${expected}`);
   });
-});
-
-describe('startupLimitMs', () => {
-  const slow = applySettings(DEFAULT_CHECK, { path: '/', attempts: 30, interval: 5, initialDelay: 10 });
-  it.each([
-    ['default', [PORT], 60_000],
-    ['health_path', [HTTP], 60_000],
-    ['app.json', [HTTP], 60_000],
-    ['app.json', [HTTP, slow], 160_000],
-    ['setting', [applySettings(DEFAULT_CHECK, { uptime: 120 })], 150_000],
-  ] as const)(
-    'gives checks of %s the boot timeout, or more when they ask for it',
-    (source, checks, limit) => {
-      expect(startupLimitMs({ bootTimeoutMs: 60_000, source, checks })).toBe(limit);
-    },
-  );
 });
 
 describe('listensOn', () => {

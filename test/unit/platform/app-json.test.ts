@@ -53,6 +53,7 @@ describe('parseHealthchecks', () => {
         timeoutMs: 5000,
         attempts: 3,
         initialDelayMs: 0,
+        timesGiven: true,
       },
     ]);
     expect(checks['web']?.liveness).toMatchObject([

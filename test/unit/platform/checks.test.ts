@@ -105,6 +105,7 @@ describe('checks', () => {
         timeoutMs: 5000,
         attempts: 7,
         initialDelayMs: 0,
+        timesGiven: true,
       },
     ]);
     expect(getApp(test.db, app.id)).toBeDefined();
@@ -112,6 +113,74 @@ describe('checks', () => {
       /has no process type "wrker"\. It has: web/,
     );
     expect(() => setChecks(test.db, { app, type: 'web', settings: { uptime: 5 } })).toThrow(/startup only/);
+  });
+
+  it('are not switched on by times alone', () => {
+    deploy(test.db, { app, by: account, digit: '1', processTypes: { web: 'x', worker: 'y' } });
+    const none = /^worker has no check whose times could change/;
+    for (const settings of [
+      { interval: 5 },
+      { attempts: 2, timeout: 1 },
+      { initialDelay: 3 },
+      { status: '200' },
+    ]) {
+      expect(() => setChecks(test.db, { app, type: 'worker', settings })).toThrow(none);
+      expect(() => setChecks(test.db, { app, type: 'worker', phases: ['liveness'], settings })).toThrow(
+        /^worker has no liveness check/,
+      );
+    }
+    expect(sources().slice(2)).toEqual(['worker startup default', 'worker liveness default']);
+    setChecks(test.db, { app, type: 'web', settings: { kind: 'off' } });
+    expect(() => setChecks(test.db, { app, type: 'web', settings: { interval: 5 } })).toThrow(
+      /^web has no check/,
+    );
+    // What says what to ask may say times with it.
+    setChecks(test.db, { app, type: 'web', settings: { port: 3000, interval: 5 } });
+    setChecks(test.db, {
+      app,
+      type: 'worker',
+      phases: ['liveness'],
+      settings: { command: 'x', interval: 5 },
+    });
+    // Then there is one check whose times can change, and none at the start.
+    setChecks(test.db, { app, type: 'worker', settings: { interval: 7 } });
+    expect(sources()).toEqual([
+      'web startup setting port',
+      'web liveness setting port',
+      'worker startup default',
+      'worker liveness setting command',
+    ]);
+    expect(listChecks(test.db, app)[3]?.checks[0]?.intervalMs).toBe(7000);
+  });
+
+  it('of app.json that are several are not dropped by times alone', () => {
+    const buildId = '00000000-0000-4000-8000-000000000002' as BuildId;
+    const list = [
+      { type: 'liveness', path: '/a' },
+      { type: 'liveness', path: '/b' },
+      { type: 'startup', path: '/c' },
+    ];
+    const { checks } = parseHealthchecks(Buffer.from(JSON.stringify({ healthchecks: { web: list } })));
+    keepDeclaredChecks(test.db, { appId: app.id, buildId, checks });
+    createDeployRelease(test.db, {
+      app,
+      by: account,
+      image: 'sha256:1',
+      buildId,
+      processTypes: { web: 'x' },
+      buildpacks: [],
+      description: 'Deploy',
+    });
+    const settings = { interval: 5 };
+    const several = /^app\.json declares 2 liveness checks of web/;
+    expect(() => setChecks(test.db, { app, type: 'web', settings })).toThrow(several);
+    expect(() =>
+      setChecks(test.db, { app, type: 'web', phases: ['liveness'], settings: { port: 1 } }),
+    ).toThrow(several);
+    expect(sources()).toEqual(['web startup app.json http', 'web liveness app.json http http']);
+    setChecks(test.db, { app, type: 'web', phases: ['startup'], settings });
+    setChecks(test.db, { app, type: 'web', phases: ['liveness'], settings: { path: '/d' } });
+    expect(sources()).toEqual(['web startup setting http', 'web liveness setting http']);
   });
 });
 
