@@ -13,6 +13,7 @@ import {
   updateApp,
 } from '../platform/apps.js';
 import { requireOwner } from '../platform/collaborators.js';
+import { requireFreeHost } from '../platform/hosts.js';
 import { listReleases } from '../platform/releases.js';
 import * as schema from '../schemas/app.js';
 import { AppParams } from '../schemas/parts.js';
@@ -27,6 +28,7 @@ export function addAppRoutes(
   deps: { db: Database; urls: PlatformUrls; logAction: ActionLog; whenRouted: () => Promise<void> },
 ): void {
   const { db, urls, logAction } = deps;
+  const place = { platformHost: urls.platformHost, platformDomain: urls.appDomain };
   const one = { params: AppParams, response: { 200: schema.App } };
 
   for (const url of ['/apps', '/users/~/apps']) {
@@ -42,7 +44,11 @@ export function addAppRoutes(
     { schema: { body: schema.CreateApp, response: { 201: schema.App } } },
     async (request, reply) => {
       const owner = accountOf(request);
-      const app = createApp(db, { name: request.body.name, owner });
+      const { name } = request.body;
+      const app = db.write(() => {
+        if (name !== undefined) requireFreeHost(db, { name, ...place });
+        return createApp(db, { name, owner });
+      });
       const [first] = listReleases(db, app.id, { limit: 1 });
       if (first !== undefined) logAction(app.id, owner, releaseTexts(first));
       return reply.code(201).send(presentApp(app, urls));
@@ -59,6 +65,7 @@ export function addAppRoutes(
     const { name, maintenance, health_path: healthPath, build_stack: stack } = request.body;
     if (stack !== undefined && stack !== STACK) throw unknownStack(stack);
     const changed = db.write(() => {
+      if (name !== undefined && name !== app.name) requireFreeHost(db, { name, app, ...place });
       const renamed = name === undefined ? app : renameApp(db, { app, name });
       return maintenance === undefined && healthPath === undefined
         ? renamed

@@ -3,6 +3,7 @@
 import type { Database } from '../db/database.js';
 import { type App, findAppFor } from '../platform/apps.js';
 import { addDomain, type Domain, findDomain, listDomains, removeDomain } from '../platform/domains.js';
+import { listShadowedHosts } from '../platform/hosts.js';
 import * as schema from '../schemas/domain.js';
 import { AppParams } from '../schemas/parts.js';
 import type { ActionLog } from './action-log.js';
@@ -17,17 +18,26 @@ export function addDomainRoutes(
   deps: { db: Database; urls: PlatformUrls; logAction: ActionLog; whenRouted: () => Promise<void> },
 ): void {
   const { db, urls, logAction } = deps;
+  const place = { platformHost: urls.platformHost, platformDomain: urls.appDomain };
   const one = { params: schema.DomainParams, response: { 200: schema.Domain } };
+
+  /** Says of a domain where it leads when that is not the app. */
+  function holderTeller(app: App): (domain: schema.Domain) => schema.Domain {
+    const shadowed = listShadowedHosts(db, place).filter(({ appId }) => appId === app.id);
+    const holders = new Map(shadowed.map(({ hostname, holder }) => [hostname, holder]));
+    return (domain) => {
+      const holder = holders.get(domain.hostname);
+      return holder === undefined ? domain : { ...domain, status: 'failed', shadowed_by: holder };
+    };
+  }
 
   server.get(
     '/apps/:app/domains',
     { schema: { params: AppParams, response: listOf(schema.Domain) } },
     async (request, reply) => {
       const app = findAppFor(db, accountOf(request), request.params.app);
-      const items = [
-        ownDomain(app, urls),
-        ...listDomains(db, app.id).map((domain) => present(domain, app, urls)),
-      ];
+      const domains = listDomains(db, app.id).map((domain) => present(domain, app, urls));
+      const items = [ownDomain(app, urls), ...domains].map(holderTeller(app));
       const keys = { hostname: (item: schema.Domain) => item.hostname, id: (item: schema.Domain) => item.id };
       return answerPage(request, reply, { items, keys });
     },
@@ -40,8 +50,7 @@ export function addDomainRoutes(
       const by = accountOf(request);
       const app = findAppFor(db, by, request.params.app);
       const { hostname } = request.body;
-      const { appDomain: platformDomain, platformHost } = urls;
-      const domain = addDomain(db, { app, hostname, platformDomain, platformHost });
+      const domain = addDomain(db, { app, hostname, ...place });
       logAction(app.id, by, [`Add ${domain.hostname} domain`]);
       await deps.whenRouted();
       return reply.code(201).send(present(domain, app, urls));
@@ -52,9 +61,8 @@ export function addDomainRoutes(
     const app = findAppFor(db, accountOf(request), request.params.app);
     const own = ownDomain(app, urls);
     const wanted = request.params.hostname;
-    return wanted === own.hostname || wanted === own.id
-      ? own
-      : present(findDomain(db, app, wanted), app, urls);
+    const isOwn = wanted === own.hostname || wanted === own.id;
+    return holderTeller(app)(isOwn ? own : present(findDomain(db, app, wanted), app, urls));
   });
 
   server.delete('/apps/:app/domains/:hostname', { schema: one }, async (request) => {
@@ -82,6 +90,7 @@ function fields(domain: { id: string; hostname: string; createdAt: number }, app
     id: domain.id,
     hostname: domain.hostname,
     status: 'succeeded',
+    shadowed_by: null,
     acm_status: null,
     acm_status_reason: null,
     sni_endpoint: null,

@@ -92,6 +92,8 @@ export interface ApiDomain {
   kind: 'heroku' | 'custom';
   cname: string | null;
   status: string;
+  /** Where it leads, such as `app shop`, when that is not the app. */
+  shadowed_by: string | null;
 }
 
 export interface ApiBuildpackInstallation {

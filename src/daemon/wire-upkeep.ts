@@ -11,6 +11,7 @@ import type { Engine } from '../engine/engine.js';
 import type { Firewall } from '../firewall/firewall.js';
 import type { LogClient } from '../logs/client.js';
 import { listApps } from '../platform/apps.js';
+import { listShadowedHosts } from '../platform/hosts.js';
 import { findHaproxy } from '../router/haproxy-process.js';
 import type { MeterReport } from '../router/request-meter.js';
 import type { Router } from '../router/router.js';
@@ -19,6 +20,7 @@ import type { DiskSpace } from '../upkeep/disk-space.js';
 import { createLayerWatch, type LayerNotice } from '../upkeep/layer-watch.js';
 import type { RequestCounts } from '../upkeep/server-metrics.js';
 import { createServerUpkeep, type ServerUpkeep } from '../upkeep/server-upkeep.js';
+import { describeShadowedHosts } from '../upkeep/shadowed-hosts.js';
 import { runUpkeep, TIMING, type UpkeepDeps } from '../upkeep/upkeep.js';
 import type { DiskConfig } from './disk-config.js';
 import type { DaemonOptions } from './wire.js';
@@ -74,6 +76,8 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
     ballastBytes: disk.ballastBytes,
     keptBackups: disk.keptBackups,
   };
+  const { platformHost, domain: platformDomain } = options.config;
+  const place = { platformHost, platformDomain };
   const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
   lag.enable();
   const server = createServerUpkeep({
@@ -89,7 +93,10 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
     requests: async () => countRequests((await logs.requests()) as MeterReport),
     droppedRouterLines: () => parts.router.droppedLines(),
     memoryBytes: () => process.memoryUsage.rss(),
-    moreFindings: [async () => [describeFirewall(firewall.state())]],
+    moreFindings: [
+      async () => [describeFirewall(firewall.state())],
+      async () => [describeShadowedHosts(listShadowedHosts(db, place))],
+    ],
     paths,
   });
   return { ...server, run: (signal) => runUpkeep(deps, signal) };

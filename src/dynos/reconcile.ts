@@ -25,6 +25,7 @@ import { portAccepts } from './probe.js';
 import type { ReleasePhases } from './release-phase.js';
 import type { ReleaseWatcher } from './release-watch.js';
 import { routeApp, WEB_PORT } from './routing.js';
+import { createHostSettler } from './settle-hosts.js';
 import type { Scope, Wakeup } from './wakeup.js';
 
 export interface ReconcileDeps extends Omit<HandsDeps, 'usedAddresses' | 'routed'> {
@@ -70,6 +71,7 @@ class Loop implements Reconciler {
   readonly #deps: ReconcileDeps;
   readonly #inventory: Inventory;
   readonly #hands: Hands;
+  readonly #settleHosts: ReturnType<typeof createHostSettler>;
   /** What the router is to route, as of each app's newest pass. */
   #routes = new Map<AppId, RoutedApp>();
   /** Whether it has been told of all of them. */
@@ -85,6 +87,7 @@ class Loop implements Reconciler {
   constructor(deps: ReconcileDeps) {
     this.#deps = deps;
     this.#inventory = createInventory(deps);
+    this.#settleHosts = createHostSettler({ platformHost: deps.settings.platform.host, log: deps.log });
     this.#hands = createHands({
       ...deps,
       usedAddresses: this.#inventory.usedAddresses,
@@ -197,7 +200,7 @@ class Loop implements Reconciler {
 
   async #tellRouter(): Promise<void> {
     this.#isRouted = false;
-    const apps = [...this.#routes.values()];
+    const apps = this.#settleHosts([...this.#routes.values()]);
     await this.#deps.router.apply({ platform: this.#deps.settings.platform, apps });
     this.#isRouted = true;
   }

@@ -7,6 +7,8 @@ export const Domain = Type.Object({
   kind: Type.String(),
   cname: NullableString,
   status: Type.String(),
+  /** Where it leads, such as `app shop`, when that is not the app. */
+  shadowed_by: NullableString,
   acm_status: Type.Null(),
   acm_status_reason: Type.Null(),
   sni_endpoint: Type.Null(),

@@ -12,6 +12,7 @@ import type { OneOff, OneOffRequest } from '../../src/dynos/one-off.js';
 import type { TailEvent } from '../../src/logs/client.js';
 import { findAppFor } from '../../src/platform/apps.js';
 import { addCollaborator, removeCollaborator } from '../../src/platform/collaborators.js';
+import { addDomain } from '../../src/platform/domains.js';
 import { createFrameDecoder, encodeFrame, type Frame } from '../../src/schemas/run-frames.js';
 import { logLine, PASSWORD, startTestServer, type TestServer, until } from '../support/api-server.js';
 
@@ -125,6 +126,27 @@ describe('apps, config vars and releases', () => {
       expect((await send('POST', '/apps/abc/domains', { hostname })).status).toBe(422);
     }
     expect((await send('DELETE', '/apps/abc/domains/WWW.example.com')).status).toBe(200);
+  });
+
+  it("says where a domain leads that is another's, and gives nobody such a name", async () => {
+    const app = findAppFor(test.db, owner.account, 'abc');
+    const before = { platformDomain: 'before.test', platformHost: 'before.test' };
+    await send('POST', '/apps', { name: 'second' });
+    for (const hostname of ['second.localhost', 'wanted.localhost'])
+      addDomain(test.db, { app, hostname, ...before });
+    const { body } = await send('GET', '/apps/abc/domains');
+    const told = body.map((domain: Record<string, unknown>) => [domain['hostname'], domain['shadowed_by']]);
+    expect(told).toEqual(
+      expect.arrayContaining([
+        ['abc.localhost', null],
+        ['second.localhost', 'app second'],
+        ['wanted.localhost', null],
+      ]),
+    );
+    expect((await send('GET', '/apps/abc/domains/second.localhost')).body.status).toBe('failed');
+    expect((await send('POST', '/apps', { name: 'wanted' })).status).toBe(409);
+    expect((await send('PATCH', '/apps/second', { name: 'wanted' })).status).toBe(409);
+    expect((await send('PATCH', '/apps/abc', { name: 'wanted' })).status).toBe(200);
   });
 });
 

@@ -73,6 +73,8 @@ export interface Domain {
   hostname: string;
   kind: string;
   status: string;
+  /** Where it leads, such as `app shop`, when that is not the app. */
+  shadowed_by: string | null;
   cname: string | null;
   created_at: string;
 }

@@ -75,6 +75,7 @@ function DomainLine(props: { domain: Domain; webUrl: string | null; onRemove: ()
             {domain.cname && <>CNAME to {domain.cname}, </>}added <Ago at={domain.created_at} />
           </>
         )}
+        {domain.shadowed_by && <>, but it leads to {domain.shadowed_by}</>}
       </span>
       {!isOwn && (
         <Button look="quiet" onClick={onRemove} aria-label={`Remove ${domain.hostname}`}>
