@@ -9,6 +9,7 @@ import type { App } from './apps.js';
 import { clearStops } from './dyno-stops.js';
 import { endWatch, openWatch, type Traffic } from './release-watches.js';
 import {
+  currentRelease,
   getLatestConfig,
   getRelease,
   getReleaseConfig,
@@ -86,7 +87,10 @@ export interface AutomaticRollback {
   readonly traffic: Traffic;
 }
 
-/** The way back: a new, higher release with the image, process types and config vars of an older one. Leaves scale alone. */
+/**
+ * The way back: a new, higher release with the image, process types and config vars of an older one, by default the
+ * newest that ran before the current one. Leaves scale alone. An automatic one does not run the release command.
+ */
 export function rollback(
   db: Database,
   options: { app: App; by: Pick<Account, 'id'>; to?: Release | undefined; automatic?: AutomaticRollback },
@@ -120,6 +124,8 @@ export function rollback(
           : `Automatic rollback to v${to.version}: ${automatic.reason}`,
       config: getReleaseConfig(db, to.id),
       from: to,
+      // It ran when the target was made; were it to fail now, the release that does worse would go on.
+      skipsReleasePhase: automatic !== undefined,
       isRollback: true,
       undoes: automatic?.undoes.version,
     });
@@ -195,9 +201,10 @@ function codeOf(db: Database, appId: AppId): Code {
 }
 
 function rollbackTarget(db: Database, app: App): Release {
-  const target = listReleases(db, app.id).filter(
-    (release) => isRollbackTarget(release) && release.undoneBy === undefined,
-  )[1];
+  const current = currentRelease(db, app.id)?.version ?? 0;
+  const target = listReleases(db, app.id).find(
+    (release) => release.version < current && isRollbackTarget(release) && release.undoneBy === undefined,
+  );
   if (target === undefined) {
     throw new PaasError('invalid_params', `${app.name} has no earlier release to roll back to.`, {
       hint: `See the releases with: paas releases -a ${app.name}`,

@@ -146,8 +146,8 @@ export function releaseNotFound(text: string): PaasError {
 const SELECT = `select releases.id, releases.app_id, version, description, status, image, commit_id, build_id,
   process_types, releases.stack, releases.buildpacks, releases.account_id, accounts.email as account_email,
   releases.created_at, releases.updated_at, output,
-  (select watch.version from release_watches as watch
-    where watch.app_id = releases.app_id and watch.undoes = releases.version) as undone_by,
+  (select back.version from release_watches as watch join releases as back on back.id = watch.release_id
+    where watch.app_id = releases.app_id and watch.undoes = releases.version and back.status <> 'failed') as undone_by,
   version = (select max(version) from releases as newer where newer.app_id = releases.app_id and newer.status = 'succeeded') as is_current
   from releases join accounts on accounts.id = releases.account_id`;
 

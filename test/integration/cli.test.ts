@@ -335,6 +335,21 @@ describe('config, ps, releases', () => {
     expect(result.stderr).toContain('Rolling back example to v1... done, v5\n');
     expect(result.stderr).toContain('To undo, run: paas rollback v4\n');
   });
+
+  it('rolls back to the newest release that ran before the current one', async () => {
+    const out = { eligible_for_rollback: false };
+    const undone = release(8, { current: true, undone_by: 9 });
+    const list = [
+      release(10, { status: 'pending', ...out }),
+      release(9, { status: 'failed', ...out }),
+      undone,
+    ];
+    list.push(release(7, { status: 'expired', ...out }), release(6), release(5));
+    api.json('GET /apps/example/releases', list, 206);
+    api.json('POST /apps/example/releases', release(11), 201);
+    expect((await paas('rollback')).stderr).toContain('Rolling back example to v6... done, v11\n');
+    expect(jsonBody('POST')).toEqual({ release: release(6).id });
+  });
 });
 
 describe('deploy', () => {

@@ -106,6 +106,17 @@ describe('automatic rollback', () => {
     expect(current(app)?.description).toMatch(/^Automatic rollback to v4: /);
   });
 
+  it('goes back without running the release command of its target again', async () => {
+    const app = house.createApp('migrated');
+    // Would fail in the rollback.
+    const command = 'test "$HEROKU_RELEASE_VERSION" != v4';
+    await house.settle(await house.deploy(app, { web: WEB, release: command }));
+    const bad = await house.deploy(app, { web: 'exit 1', release: command });
+    expect(await outcomeOf(bad)).toMatchObject({ kind: 'unhealthy', undoneBy: 4 });
+    expect(current(app)).toMatchObject({ version: 4, output: undefined });
+    await live(app, 4);
+  });
+
   it('does not go back from a rollback, nor without a release that ran', async () => {
     const app = house.createApp('hopeless');
     const first = await house.deploy(app, { web: 'exit 1' });

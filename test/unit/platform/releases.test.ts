@@ -9,12 +9,20 @@ import {
   getReleaseConfig,
   listReleases,
   pendingReleases,
+  type Release,
   setReleaseStatus,
 } from '../../../src/platform/releases.js';
 import { addApp, deploy, imageDigest, openTestDatabase } from '../../support/test-database.js';
 
 const invalid = (message: RegExp) =>
   expect.objectContaining({ id: 'invalid_params', message: expect.stringMatching(message) });
+
+/** Why the platform goes back by itself. */
+const automatic = (undoes: Release) => ({
+  undoes,
+  reason: 'it crashed',
+  traffic: { requests: 0, errors: 0 },
+});
 
 describe('release numbers', () => {
   it('grow by one per app, whatever made the release', () => {
@@ -171,6 +179,50 @@ describe('rollback', () => {
       image: imageDigest('a'),
     });
     expect(getFormation(test.db, app.id)).toMatchObject([{ type: 'web', quantity: 4 }]);
+  });
+
+  it('without a target passes over releases that failed, wait or were undone', () => {
+    using test = openTestDatabase();
+    const { app, by } = addApp(test.db);
+    const release = 'migrate';
+    deploy(test.db, { app, by, digit: 'a' });
+    const undone = deploy(test.db, { app, by, digit: 'b' });
+    rollback(test.db, { app, by, to: findRelease(test.db, app, 'v2'), automatic: automatic(undone) });
+    const failed = deploy(test.db, { app, by, digit: 'c', processTypes: { web: 'w', release } });
+    setReleaseStatus(test.db, { releaseId: failed.id, status: 'failed' });
+    deploy(test.db, { app, by, digit: 'd' });
+    deploy(test.db, { app, by, digit: 'e', processTypes: { web: 'w', release } });
+    expect(currentRelease(test.db, app.id)?.version).toBe(6);
+    expect(rollback(test.db, { app, by }).description).toBe('Rollback to v4');
+  });
+
+  it('by the platform does not run the release command again, so that it cannot fail', () => {
+    using test = openTestDatabase();
+    const { app, by } = addApp(test.db);
+    const processTypes = { web: 'w', release: 'migrate' };
+    for (const digit of ['a', 'b']) {
+      const { id: releaseId } = deploy(test.db, { app, by, digit, processTypes });
+      setReleaseStatus(test.db, { releaseId, status: 'succeeded' });
+    }
+    const [bad, good] = [findRelease(test.db, app, 'v3'), findRelease(test.db, app, 'v2')];
+    const back = rollback(test.db, { app, by, to: good, automatic: automatic(bad) });
+    expect(back).toMatchObject({ version: 4, status: 'succeeded', current: true, image: imageDigest('a') });
+    expect(findRelease(test.db, app, 'v3').undoneBy).toBe(4);
+    expect(rollback(test.db, { app, by, to: good }).status).toBe('pending');
+  });
+
+  it('that failed has undone nothing', () => {
+    using test = openTestDatabase();
+    const { app, by } = addApp(test.db);
+    deploy(test.db, { app, by, digit: 'a' });
+    deploy(test.db, { app, by, digit: 'b' });
+    const undone = deploy(test.db, { app, by, digit: 'c' });
+    const to = findRelease(test.db, app, 'v2');
+    const back = rollback(test.db, { app, by, to, automatic: automatic(undone) });
+    // Such a one was made when the release command of its target still ran again.
+    setReleaseStatus(test.db, { releaseId: back.id, status: 'failed' });
+    expect(findRelease(test.db, app, 'v4')).toMatchObject({ current: true, undoneBy: undefined });
+    expect(rollback(test.db, { app, by }).description).toBe('Rollback to v3');
   });
 
   it("refuses the current release, one without code, one whose image is gone, and another app's", () => {

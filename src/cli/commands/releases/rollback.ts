@@ -42,11 +42,13 @@ async function choose(
   app: string,
   typed: string | undefined,
 ): Promise<{ target: ApiRelease; latest: ApiRelease }> {
-  const releases = await newestReleases(api, app, 10);
-  const eligible = releases.filter((release) => release.eligible_for_rollback);
+  const releases = await newestReleases(api, app, 100);
   const latest = releases.find((release) => release.current) ?? releases[0];
   // One that the platform went back from is no place to go back to, unless it is named.
-  const [, before] = eligible.filter((release) => release.undone_by === null);
+  const before = releases.find(
+    (release) =>
+      release.version < (latest?.version ?? 0) && release.eligible_for_rollback && release.undone_by === null,
+  );
   const target = typed === undefined ? before : await getRelease(api, app, typed);
   if (target === undefined || latest === undefined) {
     throw new CliError(`No eligible release found for ${app} to roll back to.`, {
