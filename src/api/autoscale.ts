@@ -4,6 +4,7 @@ import type { Database } from '../db/database.js';
 import { PaasError } from '../errors.js';
 import { type App, findAppFor } from '../platform/apps.js';
 import { type Autoscale, getAutoscales, removeAutoscale, setAutoscale } from '../platform/autoscale.js';
+import { requireProcessType } from '../platform/formation.js';
 import * as schema from '../schemas/autoscale.js';
 import { FormationParams } from '../schemas/formation.js';
 import type { ActionLog } from './action-log.js';
@@ -20,13 +21,16 @@ export function addAutoscaleRoutes(server: ApiServer, deps: { db: Database; logA
   server.get(url, { schema: base }, async (request) => {
     const app = findAppFor(db, accountOf(request), request.params.app);
     const { type } = request.params;
-    return present(app, type, getAutoscales(db, app.id).get(type));
+    const setting = getAutoscales(db, app.id).get(type);
+    if (setting === undefined) requireProcessType(db, app, type);
+    return present(app, type, setting);
   });
 
   server.patch(url, { schema: { ...base, body: schema.SetAutoscale } }, async (request) => {
     const by = accountOf(request);
     const app = findAppFor(db, by, request.params.app);
     const { type } = request.params;
+    requireProcessType(db, app, type);
     const before = getAutoscales(db, app.id).get(type);
     const setting = setAutoscale(db, { app, type, ...complete(request.body, before) });
     const { min, max, metric, target } = setting;
@@ -38,7 +42,9 @@ export function addAutoscaleRoutes(server: ApiServer, deps: { db: Database; logA
     const by = accountOf(request);
     const app = findAppFor(db, by, request.params.app);
     const { type } = request.params;
-    if (getAutoscales(db, app.id).has(type)) {
+    // What was set for a type that is no more can be taken away.
+    if (!getAutoscales(db, app.id).has(type)) requireProcessType(db, app, type);
+    else {
       removeAutoscale(db, { app, type });
       logAction(app.id, by, [`Switch off autoscale of ${type}`]);
     }

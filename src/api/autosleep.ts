@@ -4,6 +4,7 @@ import type { Database } from '../db/database.js';
 import { PaasError, quoteValue } from '../errors.js';
 import { type App, findAppFor } from '../platform/apps.js';
 import { type Autosleep, getAutosleep, removeAutosleep, setAutosleep } from '../platform/autosleep.js';
+import { requireProcessType } from '../platform/formation.js';
 import * as schema from '../schemas/autosleep.js';
 import { FormationParams } from '../schemas/formation.js';
 import type { ActionLog } from './action-log.js';
@@ -20,14 +21,14 @@ export function addAutosleepRoutes(server: ApiServer, deps: { db: Database; logA
 
   server.get(url, { schema: base }, async (request) => {
     const app = findAppFor(db, accountOf(request), request.params.app);
-    requireWeb(request.params.type);
+    requireWeb(db, app, request.params.type);
     return present(app, getAutosleep(db, app.id));
   });
 
   server.patch(url, { schema: { ...base, body: schema.SetAutosleep } }, async (request) => {
     const by = accountOf(request);
     const app = findAppFor(db, by, request.params.app);
-    requireWeb(request.params.type);
+    requireWeb(db, app, request.params.type);
     const seconds = request.body.after_seconds;
     const setting = setAutosleep(db, { app, afterMs: seconds * 1000 });
     logAction(app.id, by, [`Set autosleep of web to ${seconds} seconds`]);
@@ -37,15 +38,16 @@ export function addAutosleepRoutes(server: ApiServer, deps: { db: Database; logA
   server.delete(url, { schema: base }, async (request) => {
     const by = accountOf(request);
     const app = findAppFor(db, by, request.params.app);
-    requireWeb(request.params.type);
+    requireWeb(db, app, request.params.type);
     removeAutosleep(db, app);
     logAction(app.id, by, ['Switch off autosleep of web']);
     return present(app, undefined);
   });
 }
 
-function requireWeb(type: string): void {
+function requireWeb(db: Database, app: App, type: string): void {
   if (type === 'web') return;
+  requireProcessType(db, app, type);
   throw new PaasError('invalid_params', `Only web gets requests: nothing would wake ${quoteValue(type)}.`, {
     hint: `Stop it with: paas ps:scale ${/^[\w-]+$/.test(type) ? type : 'TYPE'}=0`,
   });

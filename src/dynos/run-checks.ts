@@ -7,6 +7,7 @@ import type { AppId } from '../ids.js';
 import type { App } from '../platform/apps.js';
 import { type Check, type CheckPhase, describeProbe } from '../platform/check.js';
 import { checksOf } from '../platform/checks.js';
+import { requireProcessType } from '../platform/formation.js';
 import type { Evidence } from '../platform/incidents.js';
 import { configOfVersion } from '../platform/releases.js';
 import { checkTarget, redactEvidence, withListening } from './check-target.js';
@@ -67,7 +68,10 @@ export function createRunChecks(deps: {
       .filter((dyno) => dyno.isRunning)
       .filter((dyno) => subject === undefined || subject === dyno.type || subject === dynoName(dyno))
       .sort((a, b) => a.type.localeCompare(b.type) || a.number - b.number);
-    if (dynos.length === 0) throw nothingRuns(app, subject);
+    if (dynos.length === 0) {
+      if (subject !== undefined && !subject.includes('.')) requireProcessType(deps.db, app, subject);
+      throw nothingRuns(app, subject);
+    }
     const runs = dynos.flatMap((dyno) => {
       const { startup, liveness } = checksOf(deps.db, { ...dyno, app });
       return [startup, liveness].flatMap(({ phase, checks }) =>

@@ -4,7 +4,7 @@ import type { Database } from '../db/database.js';
 import { PaasError, quoteValue } from '../errors.js';
 import type { AppId } from '../ids.js';
 import type { App } from './apps.js';
-import { type FormationEntry, getFormation, MAX_QUANTITY } from './formation.js';
+import { type FormationEntry, MAX_QUANTITY, requireProcessType } from './formation.js';
 import { forgetScalingLessons } from './scaling-lessons.js';
 
 /**
@@ -38,7 +38,7 @@ export function setAutoscale(
   const { app, type, min, max, metric, target } = options;
   checkSetting(options);
   return db.write((announce) => {
-    if (!getFormation(db, app.id).some((entry) => entry.type === type)) throw unknownType(app, type);
+    requireProcessType(db, app, type);
     db.sql
       .prepare(
         `insert into autoscale (app_id, type, min, max, metric, target, updated_at) values (?, ?, ?, ?, ?, ?, ?)
@@ -122,10 +122,4 @@ function checkSetting({
       `The target of ${metric} must be from ${bounds.min} to ${bounds.max}${bounds.unit}.`,
     );
   }
-}
-
-function unknownType(app: App, type: string): PaasError {
-  return new PaasError('invalid_params', `${app.name} has no process type ${quoteValue(type)}.`, {
-    hint: `See its process types with: paas ps:scale -a ${app.name}`,
-  });
 }

@@ -2,7 +2,7 @@
 // docs/decisions/0060-where-checks-come-from.md
 
 import type { Database } from '../db/database.js';
-import { PaasError, quoteValue } from '../errors.js';
+import { PaasError } from '../errors.js';
 import type { AppId, BuildId } from '../ids.js';
 import type { PhaseChecks } from './app-json.js';
 import type { App } from './apps.js';
@@ -15,7 +15,7 @@ import {
   DEFAULT_CHECK,
   saysWhatToAsk,
 } from './check.js';
-import { getFormation } from './formation.js';
+import { getFormation, requireProcessType } from './formation.js';
 import { currentRelease } from './releases.js';
 
 /** Where a check comes from, the strongest first. */
@@ -97,7 +97,7 @@ export function setChecks(
   options: { app: App; type: string; phases?: readonly CheckPhase[] | undefined; settings: CheckSettings },
 ): PhaseOfType[] {
   const { app, type, settings } = options;
-  requireType(db, app, type);
+  requireProcessType(db, app, type);
   return db.write((announce) => {
     const present = checksOf(db, { app, type, releaseVersion: currentRelease(db, app.id)?.version });
     for (const phase of phasesToSet(options, present)) {
@@ -153,7 +153,8 @@ export function unsetChecks(
   options: { app: App; type: string; phases?: readonly CheckPhase[] | undefined },
 ): PhaseOfType[] {
   const { app, type } = options;
-  requireType(db, app, type);
+  // What was set for a type that is no more can be taken away.
+  if (!hasSetting(db, { app, type })) requireProcessType(db, app, type);
   return db.write((announce) => {
     for (const phase of options.phases ?? CHECK_PHASES) {
       db.sql
@@ -200,9 +201,7 @@ function readSettings(db: Database, appId: AppId): Map<string, Check> {
   return new Map(rows.map((row) => [`${row.type} ${row.phase}`, JSON.parse(row.settings) as Check]));
 }
 
-function requireType(db: Database, app: App, type: string): void {
-  const known = getFormation(db, app.id).map((entry) => entry.type);
-  if (known.includes(type)) return;
-  const has = known.length === 0 ? 'It has none yet: deploy first.' : `It has: ${known.join(', ')}.`;
-  throw new PaasError('invalid_params', `${app.name} has no process type ${quoteValue(type)}. ${has}`);
+function hasSetting(db: Database, { app, type }: { app: App; type: string }): boolean {
+  const settings = readSettings(db, app.id);
+  return CHECK_PHASES.some((phase) => settings.has(`${type} ${phase}`));
 }

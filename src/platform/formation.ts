@@ -61,6 +61,12 @@ export function scale(
   });
 }
 
+/** Throws `invalid_params`, naming the process types, when the app's current release has none of this name. */
+export function requireProcessType(db: Database, app: App, type: string): void {
+  const known = getFormation(db, app.id).map((entry) => entry.type);
+  if (!known.includes(type)) throw unknownType(app, type, known);
+}
+
 type Row = Omit<FormationEntry, 'command'>;
 
 // A type that nobody scaled yet: the first deploy starts one web dyno and nothing else.

@@ -106,7 +106,8 @@ describe('checks', () => {
     });
     expect(failed?.evidence['listening']).toContain('0.0.0.0:5000');
     expect(await containersOf(app)).toEqual([container]);
-    await expect(run('worker')).rejects.toMatchObject({ id: 'not_found' });
+    await expect(run('worker')).rejects.toThrow('asked has no process type "worker". It has: web.');
+    await expect(run('web.2')).rejects.toMatchObject({ id: 'not_found' });
   });
 
   it('replaces a dyno whose health path fails, with the evidence in the log and no secret', async () => {

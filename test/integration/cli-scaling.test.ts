@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createApp } from '../../src/platform/apps.js';
+import { setAutoscale } from '../../src/platform/autoscale.js';
 import { fallAsleep } from '../../src/platform/autosleep.js';
+import { setChecks } from '../../src/platform/checks.js';
+import { createToken } from '../../src/platform/tokens.js';
 import { startTestServer, type TestServer } from '../support/api-server.js';
 import { type CompiledCli, compileCli } from '../support/run-cli.js';
 import { deploy } from '../support/test-database.js';
@@ -76,6 +79,28 @@ test('ps:autoscale sets, changes, shows and switches off', async () => {
   expect((await paas('ps:autoscale', 'worker')).stdout).toContain('off');
 });
 
+test('what is set for a type that is no more can be taken away', async () => {
+  const { account } = await server.addAccount('eve@example.com');
+  const app = createApp(server.db, { name: 'shrunk', owner: account });
+  deploy(server.db, { app, by: account, digit: 'b', processTypes: { web: 's', old: 'o' } });
+  setAutoscale(server.db, { app, type: 'old', min: 1, max: 2, metric: 'cpu', target: 50 });
+  setChecks(server.db, { app, type: 'old', settings: { command: 'x' } });
+  deploy(server.db, { app, by: account, digit: 'c', processTypes: { web: 's' } });
+  const { secret } = createToken(server.db, { accountId: account.id, description: 'test' });
+  const run = (...args: string[]) =>
+    cli.run([...args, '--app', 'shrunk'], { env: { ...env, PAAS_TOKEN: secret } });
+  expect((await run('ps:autoscale', 'old')).stdout).toContain('1 to 2 dynos, cpu 50%');
+  for (const args of [
+    ['ps:autoscale', 'old', '--off'],
+    ['checks:unset', 'old'],
+  ]) {
+    expect([args, (await run(...args)).code]).toEqual([args, 0]);
+    const again = await run(...args);
+    expect(again.stderr).toContain('shrunk has no process type "old". It has: web.');
+    expect(again.code).toBe(1);
+  }
+});
+
 test.each([
   { args: ['ps:autosleep', '--after', 'soon'], code: 2, says: 'must be a time such as 30m' },
   { args: ['ps:autosleep', '--after', '1m', '--off'], code: 2, says: 'exclude each other' },
@@ -88,17 +113,31 @@ test.each([
   },
   { args: ['ps:autoscale', '--cpu', 'much'], code: 2, says: '--cpu must be a number' },
   {
-    args: ['ps:autoscale', 'clock', '--max', '5'],
+    args: ['ps:autoscale', 'worker', '--max', '5'],
     code: 1,
     says: 'needs a maximum, and a metric with its target',
   },
   { args: ['ps:autoscale', '--max', '5', '--off'], code: 2, says: '--off stands alone' },
   { args: ['ps:autoscale', 'worker', '--max', '5', '--rps', '9'], code: 1, says: 'Only web gets requests' },
-  {
-    args: ['ps:autoscale', 'clock', '--max', '5', '--cpu', '9'],
+  ...[
+    ['ps:autoscale', 'wokrer'],
+    ['ps:autoscale', 'wokrer', '--json'],
+    ['ps:autoscale', 'wokrer', '--off'],
+    ['ps:autoscale', 'wokrer', '--max', '5'],
+    ['ps:autoscale', 'wokrer', '--max', '5', '--cpu', '9'],
+    ['ps:autosleep', 'wokrer'],
+    ['ps:autosleep', 'wokrer', '--off'],
+    ['ps:autosleep', 'wokrer', '--after', '1m'],
+    ['checks:set', 'wokrer', '--listening'],
+    ['checks:unset', 'wokrer'],
+    ['ps:scale', 'wokrer=1'],
+    ['ps:type', 'wokrer=1g'],
+    ['ps:wait', '--type', 'wokrer'],
+  ].map((args) => ({
+    args,
     code: 1,
-    says: 'has no process type "clock"',
-  },
+    says: 'example has no process type "wokrer". It has: web, worker.',
+  })),
 ])('$args is refused', async ({ args, code, says }) => {
   const result = await paas(...args);
   expect(result.stderr).toContain(says);

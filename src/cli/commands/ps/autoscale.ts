@@ -1,3 +1,4 @@
+import type { ApiClient } from '../../api-client.js';
 import type { ApiAutoscale, ApiFormation } from '../../api-types.js';
 import { usageError } from '../../cli-error.js';
 import { appFlags, defineCommand, jsonFlag, parseCount } from '../../command.js';
@@ -28,7 +29,7 @@ export const command = defineCommand({
     const app = await session.app(flags);
     const api = await session.api();
     const type = args[0] ?? 'web';
-    const path = `/apps/${app}/formation/${encodeURIComponent(type)}/autoscale`;
+    const path = pathOf(app, type);
     if (flags.off) {
       const setting = await action(terminal, `Switching autoscale of ${type} off on ${app}`, () =>
         api.request<ApiAutoscale>('DELETE', path),
@@ -44,18 +45,8 @@ export const command = defineCommand({
       );
       return flags.json ? printJson(terminal, setting) : undefined;
     }
-    const formation = await api.list<ApiFormation>(`/apps/${app}/formation`);
-    const shown = formation.filter((entry) => args.length === 0 || entry.type === type);
-    if (flags.json) {
-      return printJson(
-        terminal,
-        shown.map((entry) => ({
-          type: entry.type,
-          quantity: entry.quantity,
-          autoscale: entry.autoscale ?? null,
-        })),
-      );
-    }
+    const shown = await readSettings(api, app, args[0]);
+    if (flags.json) return printJson(terminal, shown);
     const rows = shown.map((entry) => [
       entry.type,
       String(entry.quantity),
@@ -65,6 +56,23 @@ export const command = defineCommand({
   },
 });
 
+/** Of all process types, or of one. */
+async function readSettings(api: ApiClient, app: string, type: string | undefined): Promise<Shown[]> {
+  const formation = await api.list<ApiFormation>(`/apps/${app}/formation`);
+  const shown = formation
+    .filter((entry) => type === undefined || entry.type === type)
+    .map((entry) => ({ type: entry.type, quantity: entry.quantity, autoscale: entry.autoscale ?? null }));
+  if (type === undefined || shown.length > 0) return shown;
+  // Fails for a type that the app does not have, but not for one that it had.
+  return [{ type, quantity: 0, autoscale: await api.request<ApiAutoscale>('GET', pathOf(app, type)) }];
+}
+
+function pathOf(app: string, type: string): string {
+  return `/apps/${app}/formation/${encodeURIComponent(type)}/autoscale`;
+}
+
+type Bounds = Pick<ApiAutoscale, 'min' | 'max' | 'metric' | 'target'>;
+type Shown = Pick<ApiFormation, 'type' | 'quantity'> & { readonly autoscale: Bounds | null };
 type Flag = 'min' | 'max' | 'p95' | 'cpu' | 'rps';
 
 function readChange(
@@ -89,12 +97,7 @@ function readTarget(metric: 'p95' | 'cpu' | 'rps', text: string): number {
   return Number(digits);
 }
 
-function describe({
-  min,
-  max,
-  metric,
-  target,
-}: Pick<ApiAutoscale, 'min' | 'max' | 'metric' | 'target'>): string {
+function describe({ min, max, metric, target }: Bounds): string {
   const shown =
     metric === 'p95' ? formatDuration(target ?? 0) : metric === 'cpu' ? `${target}%` : String(target);
   return `${min} to ${max} dynos, ${metric} ${shown}`;

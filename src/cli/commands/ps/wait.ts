@@ -24,6 +24,7 @@ export const command = defineCommand({
     const api = await session.api();
     const isAsked = (type: string) =>
       (flags.type === undefined || flags.type === type) && (type !== 'run' || flags['with-run'] === true);
+    if (flags.type !== undefined && flags.type !== 'run') await requireType(api, app, flags.type);
     await action(session.terminal, `Waiting for every dyno of ${app} to run the newest release`, async () => {
       const deadline = Date.now() + seconds * 1000;
       for (;;) {
@@ -38,6 +39,13 @@ export const command = defineCommand({
     });
   },
 });
+
+async function requireType(api: ApiClient, app: string, type: string): Promise<void> {
+  const types = (await api.list<ApiFormation>(`/apps/${app}/formation`)).map((entry) => entry.type);
+  if (types.includes(type)) return;
+  const has = types.length === 0 ? 'It has none yet: deploy first.' : `It has: ${types.join(', ')}.`;
+  throw new CliError(`${app} has no process type ${JSON.stringify(type)}. ${has}`);
+}
 
 /** What is still missing: dynos that are not up on the newest release, and types with fewer dynos than wished. */
 async function lateDynos(api: ApiClient, app: string, isAsked: (type: string) => boolean): Promise<string[]> {
