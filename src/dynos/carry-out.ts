@@ -1,6 +1,7 @@
 // Carries out what the plan says: each action begins at once and goes on beside the loop, which hears of its end.
 
 import type { Database } from '../db/database.js';
+import { readCpuSeconds } from '../engine/cgroup-cpu.js';
 import { LABEL } from '../engine/container-spec.js';
 import type { Container, Engine } from '../engine/engine.js';
 import { assertNever } from '../errors.js';
@@ -8,12 +9,13 @@ import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { getDynoSettings } from '../platform/dyno-settings.js';
 import type { Router } from '../router/router.js';
+import { awaitDynoUp } from './await-up.js';
+import { type BootPlaces, createBootPlaces, untilIdle } from './boot-places.js';
 import { type DynoContainer, readDynoContainer, type Verdict } from './dyno.js';
 import type { Lives } from './lives.js';
 import type { OutOfMemory } from './out-of-memory.js';
 import { type Action, type Slot, type StopReason, slotKey } from './plan.js';
 import type { SeenEnds } from './seen-ends.js';
-import { createSemaphore, type Semaphore } from './semaphore.js';
 import { type StartDynoDeps, startDyno } from './start-dyno.js';
 import { buryDyno, endCondemned, type StopDynoDeps, stopDyno, tellCycling } from './stop-dyno.js';
 import type { Wakeup } from './wakeup.js';
@@ -51,8 +53,6 @@ export interface HandsDeps {
   readonly routed: (appId: AppId, signal: AbortSignal) => Promise<void>;
 }
 
-const MAX_STARTS_AT_ONCE = 10;
-
 export function createHands(deps: HandsDeps): Hands {
   return new LoopHands(deps);
 }
@@ -60,7 +60,7 @@ export function createHands(deps: HandsDeps): Hands {
 class LoopHands implements Hands {
   readonly #deps: HandsDeps;
   readonly #stopDeps: StopDynoDeps;
-  readonly #starts: Semaphore = createSemaphore(MAX_STARTS_AT_ONCE);
+  readonly #bootPlaces: BootPlaces = createBootPlaces();
   /** Containers of destroyed apps that are being removed. */
   readonly #removing = new Set<string>();
 
@@ -124,13 +124,28 @@ class LoopHands implements Hands {
   }
 
   #start({ slot, isCycling }: { slot: Slot; isCycling: boolean }, signal: AbortSignal): void {
-    const { start, lives, usedAddresses } = this.#deps;
+    const { start, lives } = this.#deps;
     if (isCycling) tellCycling(start.dynoLog, slot);
     lives.beginStart(slotKey(slot));
-    const started = this.#starts.run(() =>
-      startDyno(start, slot, { usedAddresses: usedAddresses(), signal }),
-    );
-    this.follow(started, { what: 'start', appId: slot.appId });
+    this.follow(this.#boot(slot, signal), { what: 'start', appId: slot.appId });
+  }
+
+  /** Starts a dyno and waits until it is up or has failed. It has its place as long as it works. */
+  async #boot(slot: Slot, signal: AbortSignal): Promise<void> {
+    const { start, usedAddresses } = this.#deps;
+    const leave = await this.#bootPlaces.take(slot.appId);
+    const booting = new AbortController();
+    try {
+      signal.throwIfAborted();
+      const dyno = await startDyno(start, slot, { usedAddresses: usedAddresses(), signal });
+      if (dyno === undefined) return;
+      const idle = untilIdle(dyno.containerId, { readCpuSeconds, signal: booting.signal });
+      idle.then(leave, () => undefined);
+      await awaitDynoUp(start, dyno);
+    } finally {
+      booting.abort();
+      leave();
+    }
   }
 
   #bury(container: DynoContainer, isCurrent: boolean, signal: AbortSignal): void {

@@ -1,4 +1,4 @@
-// Starts one dyno: container, log streams, process, and its checks (await-up.ts). Ends when it is up, or has failed and says why.
+// Starts one dyno: container, log streams, process. Its checks come after that (await-up.ts).
 
 import type { Database } from '../db/database.js';
 import { dynoSpec } from '../engine/container-spec.js';
@@ -12,7 +12,7 @@ import { listDynoWishes } from '../platform/dyno-wishes.js';
 import { findRelease } from '../platform/releases.js';
 import { cpuSharesOf } from '../platform/sizes.js';
 import type { Addresses } from './addresses.js';
-import { awaitDynoUp } from './await-up.js';
+import type { StartedDyno } from './await-up.js';
 import { tellCrash } from './crash.js';
 import { createContainer, ImageGoneError } from './create-container.js';
 import { dynoName } from './dyno.js';
@@ -41,14 +41,17 @@ export interface StartDynoDeps {
   readonly onStep?: OnStep | undefined;
 }
 
-/** Starts a container for the slot and waits until it is up or has failed; what happened is in the app's log. */
+/** Starts a container for the slot; undefined when it could not: why is in the app's log. */
 export async function startDyno(
   deps: StartDynoDeps,
   slot: Slot,
   options: { usedAddresses: ReadonlySet<string>; signal: AbortSignal },
-): Promise<void> {
+): Promise<StartedDyno | undefined> {
   const app = getApp(deps.db, slot.appId);
-  if (app === undefined) return deps.lives.endStart(slotKey(slot));
+  if (app === undefined) {
+    deps.lives.endStart(slotKey(slot));
+    return undefined;
+  }
   let containerId: string | undefined;
   try {
     containerId = await createDyno(deps, { app, slot, usedAddresses: options.usedAddresses });
@@ -57,11 +60,11 @@ export async function startDyno(
     deps.onStep?.('dyno-started');
   } catch (error) {
     await giveUp(deps, slot, { containerId, error });
-    return;
+    return undefined;
   } finally {
     deps.lives.endStart(slotKey(slot));
   }
-  await awaitDynoUp(deps, { ...slot, containerId, app, signal: options.signal });
+  return { ...slot, containerId, app, signal: options.signal };
 }
 
 async function createDyno(
