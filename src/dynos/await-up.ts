@@ -9,6 +9,7 @@ import { describeProbe } from '../platform/check.js';
 import { checksOf } from '../platform/checks.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import type { Evidence } from '../platform/incidents.js';
+import { markPassed } from '../platform/passed-dynos.js';
 import { configOfVersion, currentRelease } from '../platform/releases.js';
 import { type CheckTarget, checkTarget, redactEvidence, withListening } from './check-target.js';
 import { tellCrash } from './crash.js';
@@ -57,9 +58,19 @@ export async function awaitDynoUp(deps: AwaitUpDeps, dyno: StartedDyno): Promise
     throw error;
   }
   deps.onStep?.('dyno-healthy');
+  keepPassing(deps, dyno);
   if (deps.lives.enter(containerId, 'up')) {
     deps.onStep?.('dyno-up');
     deps.dynoLog.platform(dyno.appId, dynoName(dyno), 'State changed from starting to up');
+  }
+}
+
+/** On a full disk it comes up all the same; only the next daemon would check it again. */
+function keepPassing(deps: AwaitUpDeps, dyno: StartedDyno): void {
+  try {
+    markPassed(deps.db, dyno);
+  } catch (error) {
+    deps.log.warn({ err: error, dyno: dynoName(dyno), app: dyno.appId }, 'that a dyno came up was not kept');
   }
 }
 

@@ -30,7 +30,6 @@ export type ProbeResult =
 
 const MAX_BODY_BYTES = 64 * 1024;
 const SHOWN_BYTES = 200;
-const QUICK_MS = 5000;
 
 /** Tries once. Rejects only when `signal` aborts. */
 export async function probe(
@@ -58,11 +57,6 @@ export async function probe(
 
 function failed(said: string, evidence: Evidence): ProbeResult {
   return { passed: false, said, evidence };
-}
-
-/** Whether something accepts connections there now. */
-export async function portAccepts(ip: string, port: number): Promise<boolean> {
-  return (await tryPort({ ip }, port, QUICK_MS)).passed === true;
 }
 
 function tryPort(target: Pick<ProbeTarget, 'ip'>, port: number, timeoutMs: number): Promise<ProbeResult> {

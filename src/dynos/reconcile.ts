@@ -13,6 +13,7 @@ import { getEnding, keepEndings } from '../platform/dyno-endings.js';
 import { getDynoSettings } from '../platform/dyno-settings.js';
 import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
+import { hasPassed, keepPassed } from '../platform/passed-dynos.js';
 import { currentRelease, pendingReleases } from '../platform/releases.js';
 import type { Router } from '../router/router.js';
 import type { RoutedApp, RouterState } from '../router/router-state.js';
@@ -21,10 +22,9 @@ import { createHands, type Hands, type HandsDeps } from './carry-out.js';
 import { type DynoContainer, readDynoContainer } from './dyno.js';
 import { createInventory, type Inventory } from './inventory.js';
 import { type AppState, planApp, type StopReason, slotKey } from './plan.js';
-import { portAccepts } from './probe.js';
 import type { ReleasePhases } from './release-phase.js';
 import type { ReleaseWatcher } from './release-watch.js';
-import { routeApp, WEB_PORT } from './routing.js';
+import { routeApp } from './routing.js';
 import { createHostSettler } from './settle-hosts.js';
 import type { Scope, Wakeup } from './wakeup.js';
 
@@ -169,11 +169,24 @@ class Loop implements Reconciler {
     if (!this.#hasRoutedFirst) await this.#routeFirst(apps);
     const present = new Set<string>(apps.map((app) => app.id));
     this.#forget(scope, present);
-    if (scope === 'all') keepEndings(db, new Set(containers.map(({ id }) => id)));
+    if (scope === 'all') this.#forgetRemoved(containers);
     for (const app of apps) await this.#plan(app, containers, signal);
     this.#hands.endStrangers(present, containers, signal);
     if (scope === 'all' || !this.#isRouted) await this.#tellRouter();
     start.onStep?.('router-told');
+  }
+
+  /** What is kept of containers goes with them; on a full disk it goes later, and no app waits for that. */
+  #forgetRemoved(containers: readonly Container[]): void {
+    const { db, lives, log } = this.#deps;
+    const listed = new Set(containers.map(({ id }) => id));
+    try {
+      keepEndings(db, listed);
+      // One that came up after the list was asked for has a life.
+      keepPassed(db, (containerId) => listed.has(containerId) || lives.get(containerId) !== undefined);
+    } catch (error) {
+      log.warn({ err: error }, 'what is kept of removed containers could not be forgotten; trying again');
+    }
   }
 
   /** An app that is no more has no plan that would say so. */
@@ -215,7 +228,7 @@ class Loop implements Reconciler {
     this.#hasRoutedFirst = true;
   }
 
-  /** A container whose life is not known: what runs and answers is up; what does not answer yet is still starting. */
+  /** A container whose life is not known: what runs and has come up once is up; what has not is checked. */
   async #adopt(container: Container, signal: AbortSignal): Promise<void> {
     const { lives, engine, db } = this.#deps;
     const dyno = readDynoContainer(container, 'starting');
@@ -238,8 +251,8 @@ class Loop implements Reconciler {
     }
     if (container.state !== 'running' && container.state !== 'paused') return;
     const app = getApp(db, dyno.appId);
-    // Its checks passed when it came up; a slow answer now is no reason to take requests from it.
-    const isUp = dyno.type !== 'web' || (await portAccepts(dyno.ip ?? '', WEB_PORT));
+    // A slow answer now is no reason to take requests from it.
+    const isUp = hasPassed(db, dyno);
     lives.enter(container.id, isUp ? 'up' : 'starting', container.createdAt);
     if (isUp || app === undefined) return;
     const isUpAtLast = awaitDynoUp(this.#deps.start, { ...dyno, app, signal });

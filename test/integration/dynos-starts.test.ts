@@ -1,7 +1,9 @@
 // Starts of dynos that go wrong, and what others notice of it: nothing.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { App } from '../../src/platform/apps.js';
+import { LABEL } from '../../src/engine/container-spec.js';
+import { type App, updateApp } from '../../src/platform/apps.js';
+import { setChecks } from '../../src/platform/checks.js';
 import { scale } from '../../src/platform/formation.js';
 import { eventually, type House, openHouse } from '../support/house.js';
 
@@ -27,6 +29,73 @@ it('starts an app while another has more dynos that never come up than may boot 
   scaleWeb(stuck, 0);
   await eventually('none of its containers', async () => (await containers(stuck)) === 0, 60_000);
 });
+
+// It listens at once, and is ready when the file is there.
+const READY_LATER = `exec python3 -c '
+import http.server, os
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/" or os.path.exists("/tmp/ready") else 503); self.end_headers()
+    def log_message(self, *a): pass
+http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), H).serve_forever()
+'`;
+
+it('goes on checking a dyno that boots while the daemon starts again, and takes one that was up as it is', async () => {
+  const app = house.createApp('booting');
+  await house.settle(await house.deploy(app, { web: READY_LATER, worker: 'exec sleep 600' }));
+  scale(house.db, { app, updates: [{ type: 'worker', quantity: 1 }] });
+  await eventually('both are up', async () => (await states(app)) === 'v2 web up, v2 worker up');
+  const settings = { command: ['test', '-f', '/tmp/ready'] };
+  setChecks(house.db, { app, type: 'worker', phases: ['startup'], settings });
+  updateApp(house.db, { app, healthPath: '/ready' });
+  await house.deploy(app, { web: READY_LATER, worker: 'exec sleep 600' });
+  await eventually('the new one listens', async () => (await containers(app)) === 3);
+  await eventually('it answers', async () => await listens(app, '3'));
+  await house.restartLoop();
+  for (let pass = 0; pass < 3; pass += 1) {
+    await house.dynos.whenRouted();
+    expect(await states(app)).toBe('v2 web up, v2 worker up');
+  }
+  await makeReady(app, 'web');
+  await eventually(
+    'the new worker boots',
+    async () => (await states(app)) === 'v3 web up, v3 worker starting' && (await containers(app)) === 2,
+  );
+  await house.restartLoop();
+  await house.dynos.whenRouted();
+  expect(await states(app)).toBe('v3 web up, v3 worker starting');
+  await makeReady(app, 'worker');
+  await eventually('it is up', async () => (await states(app)) === 'v3 web up, v3 worker up');
+  expect(await house.logText(app)).not.toContain('crashed');
+});
+
+/** The dynos that are not being stopped, such as `v2 web up`. */
+async function states(app: App): Promise<string> {
+  const dynos = (await house.dynos.list(app)).filter(({ state }) => state !== 'down');
+  return dynos
+    .map(({ releaseVersion, type, state }) => `v${releaseVersion} ${type} ${state}`)
+    .sort()
+    .join(', ');
+}
+
+async function listens(app: App, release: string): Promise<boolean> {
+  const all = await house.engine.listContainers({ app: app.id });
+  const ip = all.find(({ labels }) => labels[LABEL.release] === release)?.ip;
+  const answer = await fetch(`http://${ip}:5000/`).catch(() => undefined);
+  return answer?.ok === true;
+}
+
+async function makeReady(app: App, type: string): Promise<void> {
+  const id = await eventually(`the ${type} of v3`, async () => {
+    const all = await house.engine.listContainers({ app: app.id });
+    const found = all.find(({ labels }) => labels[LABEL.release] === '3' && labels[LABEL.type] === type);
+    return found?.state === 'running' && found.id;
+  });
+  const options = { timeoutMs: 10_000, maxOutputBytes: 1000, signal: AbortSignal.timeout(20_000) };
+  expect(await house.engine.runInContainer(id, ['touch', '/tmp/ready'], options)).toMatchObject({
+    exitCode: 0,
+  });
+}
 
 function scaleWeb(app: App, quantity: number): void {
   scale(house.db, { app, updates: [{ type: 'web', quantity }] });
