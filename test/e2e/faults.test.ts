@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
 import { type Paas, type Repository, startPaas, type User } from '../support/paas.js';
-import { patience } from '../support/patience.js';
+import { expectWithin } from '../support/patience.js';
 
 const APP = 'served';
 const CANARY = 'canary-7f3a9c51e2';
@@ -157,9 +157,9 @@ describe('a build', () => {
     const asked = performance.now();
     const canceled = await paas.owner.cli(['builds:cancel', '-a', 'left']);
     expect(canceled.code, canceled.all).toBe(0);
+    // With the start of the command itself.
+    expectWithin('builds:cancel', performance.now() - asked, 2000);
     expect(await containers('paas.role=build')).toEqual([]);
-    // With the start of the command itself, on a busy machine.
-    expect(performance.now() - asked).toBeLessThan(patience(5000));
     expect((await again.ended).all).toContain('Push rejected: its build was canceled');
     expect((await paas.owner.git(['ls-remote', 'paas'], { cwd: left.dir })).stdout).toBe('');
   });

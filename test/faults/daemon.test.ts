@@ -1,6 +1,6 @@
 // F21, F32, F5, F36, F13: what happens to paasd and its parts is no business of the apps.
 
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -13,7 +13,8 @@ import {
   keptLines,
 } from '../support/log-accounting.js';
 import { startProgram } from '../support/paas.js';
-import { patience } from '../support/patience.js';
+import { expectWithin, patience } from '../support/patience.js';
+import { slowDisk } from '../support/slow-disk.js';
 import { APPS, lossesOf, openStage, type Stage } from '../support/stage.js';
 import { FAULT_LOAD } from '../support/traffic.js';
 
@@ -71,7 +72,7 @@ it('F32: SIGTERM in the middle of a deploy ends it in 10 s, and the next start g
   const bee = (await stage.dynoPids())['bee web.1'];
   const startedAt = performance.now();
   expect(await paas.stop('SIGTERM')).toBe(0);
-  expect(performance.now() - startedAt).toBeLessThan(patience(10_000));
+  expectWithin('F32: SIGTERM to the end of paasd', performance.now() - startedAt, 10_000);
   await traffic.served(50);
   await paas.start();
   await stage.atRest(60_000);
@@ -142,13 +143,7 @@ it('F13: a killed log collector blocks no app, and its gap is filled', async () 
 it('F36: a slow disk makes it slow, and no more', async () => {
   const { paas } = stage;
   await using traffic = await stage.startTraffic();
-  const inject = 'inject=fsync,fdatasync:delay_enter=500000';
-  const slow = startProgram(
-    'strace',
-    ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync', '-e', inject, '-p', String(paas.pid)],
-    {},
-  );
-  await eventually('strace has all threads', () => isTraced(paas.pid ?? 0));
+  const slow = await slowDisk(paas.pid ?? 0, 500);
   const startedAt = performance.now();
   for (const round of ['1', '2']) {
     const changed = await paas.owner.api('PATCH', '/apps/bee/config-vars', { SLOW: round });
@@ -157,8 +152,7 @@ it('F36: a slow disk makes it slow, and no more', async () => {
   const took = performance.now() - startedAt;
   expect(took).toBeGreaterThan(900);
   expect(took).toBeLessThan(20_000);
-  slow.kill('SIGTERM');
-  await slow.ended;
+  await slow.stop();
   expect((await traffic.stop()).failures).toEqual([]);
   await stage.atRest(60_000);
 });
@@ -182,11 +176,4 @@ function longestPauseMs(lines: readonly string[]): number {
     .filter((line) => / tick \w+ \d+$/.test(line))
     .map((line) => Date.parse(line.split(' ', 1)[0] ?? ''));
   return Math.max(...times.slice(1).map((time, index) => time - (times[index] ?? time)));
-}
-
-/** Whether somebody looks at each thread of the process. */
-function isTraced(pid: number): boolean {
-  return readdirSync(`/proc/${pid}/task`).every((thread) =>
-    /^TracerPid:\t[1-9]/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')),
-  );
 }

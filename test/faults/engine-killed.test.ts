@@ -1,11 +1,19 @@
 // F1: the engine is killed and comes back, under two apps that are asked and talk.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { patience } from '../support/patience.js';
+import { eventually } from '../support/house.js';
+import { expectWithin } from '../support/patience.js';
+import { isAlive } from '../support/private-engine.js';
+import { slowDisk } from '../support/slow-disk.js';
 import { lossesOf, lostLines, openStage, type Stage } from '../support/stage.js';
 
+/** How often it is to have forgotten one, at most so many kills. */
+const WANTED = 2;
+const MOST_KILLS = 6;
+/** How long the engine takes to write something down. */
+const WRITE_MS = 500;
 let stage: Stage;
 
 beforeAll(async () => {
@@ -31,8 +39,10 @@ it('keeps every dyno, request and line', async () => {
   expect(refused.body).toMatchObject({ id: 'service_unavailable' });
   expect(scaled.code, scaled.all).toBe(0);
   await traffic.served(300);
+  const startedAt = performance.now();
   await engine.start();
-  await stage.atRest(patience(15_000));
+  await stage.atRest(60_000);
+  expectWithin('F1: all at rest after the start of the engine', performance.now() - startedAt, 15_000);
   await traffic.served(100);
 
   const lines = await lostLines(tails);
@@ -45,33 +55,52 @@ it('keeps every dyno, request and line', async () => {
   expect(after['bee web.2']).toMatch(/^[1-9]/);
 });
 
-/** Process ids of loggers, of whatever container. */
-function loggers(): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('ticker.py');
-    } catch {
-      return false;
-    }
-  });
+/** Process ids of the loggers of this engine, by container. */
+function loggers(): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid) || !readText(`/proc/${pid}/cmdline`).includes('ticker.py')) continue;
+    const id = /[0-9a-f]{64}/.exec(readText(`/proc/${pid}/cgroup`))?.[0];
+    if (id !== undefined && existsSync(configOf(id))) found.set(id, Number(pid));
+  }
+  return found;
+}
+
+/** What the engine has written down about a container. */
+function configOf(id: string): string {
+  return join(stage.engine.disk, 'docker/containers', id, 'config.v2.json');
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 it('ends what it has forgotten when it is killed in the middle of a start', async () => {
   const { engine, paas } = stage;
   let forgotten = 0;
-  for (let quantity = 2; quantity <= 4; quantity += 1) {
-    const before = new Set(loggers());
-    const scaling = paas.owner.cli(['ps:scale', `logger=${quantity}`, '-a', 'ant']);
-    // At once: some milliseconds later it has written down that the container runs.
-    const deadline = performance.now() + 20_000;
-    while (loggers().every((pid) => before.has(pid)) && performance.now() < deadline) await sleep(1);
+  let kills = 0;
+  for (; kills < MOST_KILLS && forgotten < WANTED; kills += 1) {
+    const before = loggers();
+    // Otherwise it has written down that the container runs some milliseconds after its first process.
+    const slow = await slowDisk(engine.pid ?? 0, WRITE_MS);
+    const scaling = paas.owner.cli(['ps:scale', `logger=${kills + 2}`, '-a', 'ant']);
+    const [id, pid] = await eventually('a first process', () =>
+      [...loggers()].find(([each]) => !before.has(each)),
+    );
     await engine.kill9();
+    await slow.stop();
+    const { State: state } = JSON.parse(readText(configOf(id)));
+    if (isAlive(pid) && state.Running === false) forgotten += 1;
     await engine.start();
-    if ((await engine.docker(['ps', '-aq', '--filter', 'status=created'])) !== '') forgotten += 1;
     await scaling;
     await stage.atRest(30_000);
   }
-  process.stderr.write(`containers that the engine had forgotten: ${forgotten}\n`);
+  process.stderr.write(`${kills} kills, containers that the engine had forgotten: ${forgotten}\n`);
+  expect(forgotten).toBe(WANTED);
   const scaled = await paas.owner.cli(['ps:scale', 'logger=1', '-a', 'ant']);
   expect(scaled.code, scaled.all).toBe(0);
   await stage.atRest(30_000);

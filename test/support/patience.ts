@@ -1,11 +1,20 @@
-// How long tests wait for what the product promises on a machine of its own.
+// How long tests wait for what the product promises on a machine of its own. A busy machine gets three times as long,
+// unless TEST_STRICT=1 says that the promises themselves are to be proven.
 
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 
 /** A limit as it is, or three times as long on a machine that others keep busy. Also for sizes that grow with time. */
 export function patience(limit: number): number {
-  return isBusy() ? limit * 3 : limit;
+  return process.env['TEST_STRICT'] !== '1' && isBusy() ? limit * 3 : limit;
+}
+
+/** Prints what was measured beside the limit in force, and throws when it is more. */
+export function expectWithin(what: string, measured: number, limit: number, unit = 'ms'): void {
+  const inForce = patience(limit);
+  const shown = `${what}: ${Number(measured.toFixed(1))} ${unit} of at most ${inForce} ${unit}`;
+  process.stderr.write(`${shown}${inForce === limit ? '' : `, busy machine (promised: ${limit})`}\n`);
+  if (measured > inForce) throw new Error(shown);
 }
 
 /** A load of more than two for each core, or in the last ten seconds somebody waited for a core half of the time. */
