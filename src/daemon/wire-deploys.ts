@@ -10,6 +10,7 @@ import type { Dynos } from '../dynos/dynos.js';
 import type { BuildCpu } from '../engine/build-cpu.js';
 import type { Engine } from '../engine/engine.js';
 import type { LogClient } from '../logs/client.js';
+import { createBuildGuard } from '../upkeep/build-guard.js';
 import type { DiskSpace } from '../upkeep/disk-space.js';
 import { appUrl } from './config.js';
 import type { DaemonOptions } from './wire.js';
@@ -50,10 +51,14 @@ export function wireDeploys(
     requireSpace: space.requireSpace,
     archiveWorker: undefined,
   };
+  const guard = createBuildGuard({ space, log: log.child({ part: 'upkeep' }) });
   const deploys = createDeploys({
     db,
     log: log.child({ part: 'build' }),
-    build: (job) => atLowPriority(buildCpu, job.signal, buildSlug({ ...job, engine, settings })),
+    build: (job) =>
+      guard.watch(job, (signal) =>
+        atLowPriority(buildCpu, signal, buildSlug({ ...job, signal, engine, settings })),
+      ),
     check: createSourceCheck({ maxBytes: config.maxSourceBytes, requireSpace: space.requireSpace }),
     removeContainer: engine.removeContainer,
     branches,
