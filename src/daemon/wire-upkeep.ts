@@ -10,13 +10,15 @@ import { LABEL } from '../engine/container-spec.js';
 import type { Engine } from '../engine/engine.js';
 import type { Firewall } from '../firewall/firewall.js';
 import type { LogClient } from '../logs/client.js';
-import { listApps } from '../platform/apps.js';
+import { getApp, listApps } from '../platform/apps.js';
+import { listUnfinishedBuilds } from '../platform/builds.js';
 import { listShadowedHosts } from '../platform/hosts.js';
 import { findHaproxy } from '../router/haproxy-process.js';
 import type { MeterReport } from '../router/request-meter.js';
 import type { Router } from '../router/router.js';
 import { CONFIG_FILE } from '../router/settings.js';
 import type { DiskSpace } from '../upkeep/disk-space.js';
+import { type LoopWork, watchEventLoop } from '../upkeep/event-loop.js';
 import { createLayerWatch, type LayerNotice } from '../upkeep/layer-watch.js';
 import type { RequestCounts } from '../upkeep/server-metrics.js';
 import { createServerUpkeep, type ServerUpkeep } from '../upkeep/server-upkeep.js';
@@ -78,6 +80,7 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
   };
   const { platformHost, domain: platformDomain } = options.config;
   const place = { platformHost, platformDomain };
+  const loop = watchEventLoop({ work: () => currentWork(parts), log });
   const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
   lag.enable();
   const server = createServerUpkeep({
@@ -94,12 +97,20 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
     droppedRouterLines: () => parts.router.droppedLines(),
     memoryBytes: () => process.memoryUsage.rss(),
     moreFindings: [
-      async () => [describeFirewall(firewall.state())],
+      async () => [describeFirewall(firewall.state()), loop.finding()],
       async () => [describeShadowedHosts(listShadowedHosts(db, place))],
     ],
     paths,
   });
   return { ...server, run: (signal) => runUpkeep(deps, signal) };
+}
+
+function currentWork({ db, dynos }: Parts): LoopWork {
+  const building = listUnfinishedBuilds(db).filter(({ status }) => status === 'pending');
+  return {
+    builds: building.map(({ appId }) => getApp(db, appId)?.name ?? appId),
+    passMs: dynos.passMs(),
+  };
 }
 
 function unhealthyApps({ db, dynos }: Parts): string[] {
