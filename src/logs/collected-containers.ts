@@ -3,14 +3,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.js';
-import {
-  type CollectedContainer,
-  ContainerOutput,
-  type ContainerState,
-  type OutputEngine,
-} from './container-output.js';
+import { type CollectedContainer, ContainerOutput } from './container-output.js';
 import type { Journal } from './journal.js';
 import { cleanProcessName } from './line.js';
+import type { ContainerState, OutputEngine } from './output-engine.js';
 import type { OutputLines } from './output-stream.js';
 import type { ContainerProgress } from './store.js';
 
