@@ -129,7 +129,7 @@ export function createDynos(options: DynosOptions): Dynos {
           db,
           nextPass: reconciler.nextPass.bind(reconciler),
           whenPassed: reconciler.whenPassed.bind(reconciler),
-          containersOf: reconciler.containersOf.bind(reconciler),
+          stateOf: reconciler.stateOf.bind(reconciler),
           phaseOutput: releasePhases.output,
           phaseExitCode: releasePhases.exitCode,
         },

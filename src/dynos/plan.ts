@@ -165,7 +165,8 @@ function hasCrashed(container: DynoContainer): boolean {
   return !container.isRunning || (container.verdict !== undefined && container.phase !== 'stopping');
 }
 
-function wantedSlots(state: AppState): Slot[] {
+/** The places that are to be filled: those of the formation, without what sleeps or was stopped. */
+export function wantedSlots(state: AppState): Slot[] {
   const { releaseVersion, appId } = state;
   if (releaseVersion === undefined) return [];
   const awake = state.formation.filter((entry) => !(state.isAsleep && entry.type === 'web'));

@@ -55,6 +55,8 @@ export interface Reconciler {
   containersOf(appId: AppId): readonly DynoContainer[];
   /** The same of all apps. */
   allContainers(): readonly DynoContainer[];
+  /** What a plan of an app would be made from now. */
+  stateOf(appId: AppId): AppState;
   /** How long the newest pass over all apps took; undefined before the first. */
   readonly passMs: number | undefined;
 }
@@ -199,7 +201,7 @@ class Loop implements Reconciler {
 
   async #plan(app: App, containers: readonly Container[], signal: AbortSignal): Promise<void> {
     const { db, releaseWatcher, releasePhases } = this.#deps;
-    const state = this.#stateOf(app);
+    const state = this.stateOf(app.id);
     await releaseWatcher.review(app, state);
     const plan = planApp(state);
     for (const action of plan.actions) this.#hands.begin(action, signal);
@@ -223,7 +225,7 @@ class Loop implements Reconciler {
    * an address that those still name.
    */
   async #routeFirst(apps: readonly App[]): Promise<void> {
-    for (const app of apps) this.#routes.set(app.id, this.#routeOf(app, this.#stateOf(app)));
+    for (const app of apps) this.#routes.set(app.id, this.#routeOf(app, this.stateOf(app.id)));
     await this.#tellRouter();
     this.#hasRoutedFirst = true;
   }
@@ -259,21 +261,21 @@ class Loop implements Reconciler {
     this.#hands.follow(isUpAtLast, { what: 'check', appId: app.id });
   }
 
-  #stateOf(app: App): AppState {
+  stateOf(appId: AppId): AppState {
     const { db, lives, settings } = this.#deps;
-    const release = currentRelease(db, app.id);
+    const release = currentRelease(db, appId);
     return {
-      appId: app.id,
+      appId,
       releaseVersion: release?.image === undefined ? undefined : release.version,
-      formation: getFormation(db, app.id),
-      isAsleep: getAutosleep(db, app.id)?.asleepSince !== undefined,
-      wishes: listDynoWishes(db, app.id),
-      crashes: listCrashes(db, app.id),
-      containers: this.#inventory.of(app.id),
+      formation: getFormation(db, appId),
+      isAsleep: getAutosleep(db, appId)?.asleepSince !== undefined,
+      wishes: listDynoWishes(db, appId),
+      crashes: listCrashes(db, appId),
+      containers: this.#inventory.of(appId),
       starting: lives.starting,
       nowMs: db.now(),
       coolOffMs: settings.coolOffMs,
-      cycleMs: getDynoSettings(db, app.id).cycling ? settings.cycleMs : undefined,
+      cycleMs: getDynoSettings(db, appId).cycling ? settings.cycleMs : undefined,
     };
   }
 

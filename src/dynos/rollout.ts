@@ -2,18 +2,18 @@
 
 import type { Database } from '../db/database.js';
 import type { AppId, ReleaseId } from '../ids.js';
-import { listCrashes } from '../platform/dyno-wishes.js';
-import { getFormation } from '../platform/formation.js';
 import { getWatch } from '../platform/release-watches.js';
 import { currentRelease, getRelease, type Release } from '../platform/releases.js';
 import type { RolloutOutcome } from '../platform/rollout-outcome.js';
-import { type DynoContainer, dynoName } from './dyno.js';
+import { dynoName } from './dyno.js';
+import { type AppState, isLive, wantedSlots } from './plan.js';
 
 export interface RolloutDeps {
   readonly db: Database;
   readonly nextPass: (signal: AbortSignal, appId: AppId) => Promise<void>;
   readonly whenPassed: (signal: AbortSignal) => Promise<void>;
-  readonly containersOf: (appId: AppId) => readonly DynoContainer[];
+  /** What the loop plans an app from. */
+  readonly stateOf: (appId: AppId) => AppState;
   readonly phaseOutput: (releaseId: ReleaseId) => AsyncIterable<string> | undefined;
   readonly phaseExitCode: (releaseId: ReleaseId) => number | undefined;
 }
@@ -63,19 +63,11 @@ function judge(deps: RolloutDeps, { id, appId, version }: Release): RolloutOutco
   const current = currentRelease(deps.db, appId);
   if (current !== undefined && current.version > version) return { kind: 'superseded' };
   if (release.status === 'pending') return undefined;
-  const wanted = getFormation(deps.db, appId).flatMap(({ type, quantity }) =>
-    Array.from({ length: quantity }, (_, index) => ({ type, number: index + 1 })),
-  );
-  if (wanted.length === 0) return { kind: 'nothing-to-run' };
-  const crash = listCrashes(deps.db, appId).find(
+  const state = deps.stateOf(appId);
+  if (wantedSlots(state).length === 0) return { kind: 'nothing-to-run' };
+  const crash = state.crashes.find(
     (entry) => entry.releaseVersion === version && (entry.count >= 2 || entry.reason.includes('R10')),
   );
   if (crash !== undefined) return { kind: 'unhealthy', reason: `${dynoName(crash)}: ${crash.reason}` };
-  const up = new Set(
-    deps
-      .containersOf(appId)
-      .filter((container) => container.phase === 'up' && container.releaseVersion === version)
-      .map(dynoName),
-  );
-  return wanted.every((place) => up.has(dynoName(place))) ? { kind: 'live' } : undefined;
+  return isLive(state) ? { kind: 'live' } : undefined;
 }
