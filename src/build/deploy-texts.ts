@@ -38,7 +38,8 @@ export function rolloutText(
 ): { text: string; failure?: string } {
   switch (outcome.kind) {
     case 'release-phase-failed': {
-      const failure = `The release command failed with exit code ${outcome.exitCode}; v${version} does not go live.`;
+      const status = outcome.exitCode === undefined ? '' : ` with exit code ${outcome.exitCode}`;
+      const failure = `The release command failed${status}; v${version} does not go live.`;
       return { text: `\n !     ${failure}\n`, failure };
     }
     case 'unhealthy': {

@@ -28,6 +28,7 @@ export interface Config {
   readonly bootTimeoutMs: number;
   readonly crashCoolOffMs: number;
   readonly stopGraceMs: number;
+  readonly releaseTimeoutMs: number;
   /** 0: releases are not rolled back automatically. */
   readonly rollbackWindowMs: number;
   readonly logRetentionBytes: number;
@@ -69,6 +70,8 @@ export function loadConfig(env: Environment): Config {
     webUiDir: env['PAAS_WEB_UI_DIR'] ?? join(PROJECT, 'web-ui/dist'),
     bootTimeoutMs: readInteger(env, 'PAAS_BOOT_TIMEOUT_SECONDS', 60) * 1000,
     crashCoolOffMs: readInteger(env, 'PAAS_CRASH_COOL_OFF_SECONDS', 1200) * 1000,
+    // Heroku's limit (devcenter "release phase"): one hour.
+    releaseTimeoutMs: readInteger(env, 'PAAS_RELEASE_TIMEOUT_SECONDS', 3600) * 1000,
     rollbackWindowMs:
       env['PAAS_ROLLBACK_WINDOW_SECONDS'] === '0'
         ? 0

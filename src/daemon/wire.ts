@@ -256,6 +256,7 @@ function wireDynos(
       stopGraceMs: config.stopGraceMs,
       cycleMs: CYCLE_MS,
       memorySampleMs: MEMORY_SAMPLE_MS,
+      releaseTimeoutMs: config.releaseTimeoutMs,
       rollbackWindowMs: config.rollbackWindowMs,
       trafficSampleMs: TRAFFIC_SAMPLE_MS,
     },

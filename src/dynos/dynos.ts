@@ -85,6 +85,8 @@ export interface DynoSettings {
   readonly scalingTimes?: ScalingTimes | undefined;
   /** Time between SIGTERM and SIGKILL, where the app has none of its own. */
   readonly stopGraceMs: number;
+  /** How long a release command may run. */
+  readonly releaseTimeoutMs: number;
   /** Age at which the dynos of an app that cycles are replaced. */
   readonly cycleMs: number;
   /** How often the memory of dynos is looked at. */
@@ -130,8 +132,7 @@ export function createDynos(options: DynosOptions): Dynos {
           nextPass: reconciler.nextPass.bind(reconciler),
           whenPassed: reconciler.whenPassed.bind(reconciler),
           stateOf: reconciler.stateOf.bind(reconciler),
-          phaseOutput: releasePhases.output,
-          phaseExitCode: releasePhases.exitCode,
+          phases: releasePhases,
         },
         release,
         AbortSignal.any([signal, waitSignal]),

@@ -14,7 +14,7 @@ import { getDynoSettings } from '../platform/dyno-settings.js';
 import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
 import { hasPassed, keepPassed } from '../platform/passed-dynos.js';
-import { currentRelease, pendingReleases } from '../platform/releases.js';
+import { currentRelease } from '../platform/releases.js';
 import type { Router } from '../router/router.js';
 import type { RoutedApp, RouterState } from '../router/router-state.js';
 import { awaitDynoUp } from './await-up.js';
@@ -200,13 +200,13 @@ class Loop implements Reconciler {
   }
 
   async #plan(app: App, containers: readonly Container[], signal: AbortSignal): Promise<void> {
-    const { db, releaseWatcher, releasePhases } = this.#deps;
+    const { releaseWatcher, releasePhases } = this.#deps;
     const state = this.stateOf(app.id);
     await releaseWatcher.review(app, state);
     const plan = planApp(state);
     for (const action of plan.actions) this.#hands.begin(action, signal);
     if (plan.nextLookAt !== undefined) this.#looks.set(app.id, plan.nextLookAt);
-    for (const release of pendingReleases(db, app.id).slice(0, 1)) releasePhases.ensure(release, containers);
+    releasePhases.review(app.id, containers);
     const route = this.#routeOf(app, state);
     if (JSON.stringify(route) === JSON.stringify(this.#routes.get(app.id))) return;
     this.#routes.set(app.id, route);

@@ -2,221 +2,166 @@
 // any traffic. Its end decides whether the release may run.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database } from '../db/database.js';
-import { LABEL, releasePhaseSpec } from '../engine/container-spec.js';
-import type { Container, Engine } from '../engine/engine.js';
+import { LABEL } from '../engine/container-spec.js';
+import { EngineFailedError } from '../engine/docker-errors.js';
+import type { Container } from '../engine/engine.js';
+import { PaasError } from '../errors.js';
 import type { AppId, ReleaseId } from '../ids.js';
-import type { Logger } from '../log.js';
-import { getApp } from '../platform/apps.js';
-import type { OnStep } from '../platform/deploy-steps.js';
-import { type Release, setReleaseStatus } from '../platform/releases.js';
-import { DEFAULT_SIZE, parseSize } from '../platform/sizes.js';
-import { createContainer, ImageGoneError } from './create-container.js';
-import { dynoName } from './dyno.js';
-import type { DynoLog } from './dyno-log.js';
+import { pendingReleases, type Release, setReleaseStatus } from '../platform/releases.js';
+import { ImageGoneError } from './create-container.js';
+import {
+  beginReleaseCommand,
+  followReleaseCommand,
+  type ReleaseCommand,
+  type ReleaseCommandDeps,
+} from './release-command.js';
 import { createTranscript, type Transcript } from './transcript.js';
 
 export interface ReleasePhases {
-  /** Runs the phase of a pending release, or goes on with the one that runs; returns at once. */
-  ensure(release: Release, containers: readonly Container[]): void;
+  /**
+   * Runs the phase of the oldest pending release of an app, or goes on with the one that runs, and removes what phases
+   * that are recorded left of the containers given here; returns at once.
+   */
+  review(appId: AppId, containers: readonly Container[]): void;
   /** What the phase of this release prints, from the start; undefined when none runs here. */
   output(releaseId: ReleaseId): AsyncIterable<string> | undefined;
   /** The exit code of the command, once it has ended here. */
   exitCode(releaseId: ReleaseId): number | undefined;
 }
 
-export interface ReleasePhaseDeps {
-  readonly db: Database;
-  readonly engine: Pick<
-    Engine,
-    | 'attach'
-    | 'createContainer'
-    | 'inspectContainer'
-    | 'inspectImage'
-    | 'readLogs'
-    | 'removeContainer'
-    | 'startContainer'
-    | 'waitContainer'
-  >;
-  readonly dynoLog: DynoLog;
-  readonly log: Logger;
-  readonly settings: { readonly instance: string; readonly network: string };
-  readonly newSuffix: () => string;
-  readonly newRunNumber: () => number;
-  readonly signal: AbortSignal;
+export interface ReleasePhaseDeps extends ReleaseCommandDeps {
   /** Called when a phase of this app has ended. */
   readonly onEnd: (appId: AppId) => void;
-  readonly onStep?: OnStep | undefined;
 }
 
-// Heroku's limit (devcenter "release phase"): one hour.
-const TIME_LIMIT_MS = 3_600_000;
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 const MAX_EXIT_CODES = 1000;
 const RETRY_MS = 5000;
+/** Of an engine that answers and fails. */
+const MAX_TRIES = 3;
 
 export function createReleasePhases(deps: ReleasePhaseDeps): ReleasePhases {
-  const running = new Map<ReleaseId, Transcript>();
-  const exitCodes = new Map<ReleaseId, number>();
+  return new Phases(deps);
+}
 
-  async function run(
+class Phases implements ReleasePhases {
+  readonly #deps: ReleasePhaseDeps;
+  readonly #running = new Map<ReleaseId, Transcript>();
+  readonly #exitCodes = new Map<ReleaseId, number>();
+  /** How often the engine failed at a phase. */
+  readonly #failures = new Map<ReleaseId, number>();
+  /** Containers that are being removed. */
+  readonly #removing = new Set<string>();
+
+  constructor(deps: ReleasePhaseDeps) {
+    this.#deps = deps;
+  }
+
+  output(releaseId: ReleaseId): AsyncIterable<string> | undefined {
+    return this.#running.get(releaseId)?.read();
+  }
+
+  exitCode(releaseId: ReleaseId): number | undefined {
+    return this.#exitCodes.get(releaseId);
+  }
+
+  review(appId: AppId, containers: readonly Container[]): void {
+    const pending = pendingReleases(this.#deps.db, appId);
+    const versions = new Set(pending.map(({ version }) => version));
+    const phases = containers.filter(({ labels }) => isPhaseOf(appId, labels));
+    const [release] = pending;
+    if (release !== undefined) {
+      const existing = phases.find((phase) => versionOf(phase) === release.version);
+      this.#ensure(release, existing);
+    }
+    for (const phase of phases) if (!versions.has(versionOf(phase))) this.#remove(phase.id);
+  }
+
+  #ensure(release: Release, existing: Container | undefined): void {
+    if (this.#running.has(release.id)) return;
+    const transcript = createTranscript(MAX_OUTPUT_BYTES);
+    this.#running.set(release.id, transcript);
+    this.#run(release, existing, transcript).catch((error: unknown) =>
+      this.#deps.log.error({ err: error }, 'release phase'),
+    );
+  }
+
+  async #run(release: Release, existing: Container | undefined, transcript: Transcript): Promise<void> {
+    const { signal, log, onStep, onEnd } = this.#deps;
+    try {
+      const command = await this.#begin(release, existing, transcript);
+      if (command === undefined) return;
+      const exitCode = await followReleaseCommand(this.#deps, command, transcript);
+      this.#rememberExitCode(release.id, exitCode);
+      // A later pass removes the container: were it gone before this record, the command would run twice.
+      this.#record(release, exitCode === 0 ? 'succeeded' : 'failed', transcript);
+      onStep?.('release-phase-recorded');
+    } catch (error) {
+      if (signal.aborted) return;
+      log.error({ err: error, release: release.id }, 'the release phase broke off; it is tried again');
+      transcript.end();
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    } finally {
+      transcript.end();
+      this.#running.delete(release.id);
+      onEnd(release.appId);
+    }
+  }
+
+  /** Undefined when the command cannot run, which is recorded then. */
+  async #begin(
     release: Release,
     existing: Container | undefined,
     transcript: Transcript,
-  ): Promise<void> {
+  ): Promise<ReleaseCommand | undefined> {
     try {
-      const exitCode = await runToEnd(deps, release, existing, transcript);
-      rememberExitCode(release.id, exitCode);
-      const status = exitCode === 0 ? 'succeeded' : 'failed';
-      setReleaseStatus(deps.db, { releaseId: release.id, status, output: transcript.text() });
-      deps.onStep?.('release-phase-recorded');
+      return await beginReleaseCommand(this.#deps, { release, existing, transcript });
     } catch (error) {
-      await breakOff(release, error, transcript);
-    } finally {
-      transcript.end();
-      running.delete(release.id);
-      deps.onEnd(release.appId);
+      if (!(error instanceof PaasError) || this.#mayTryAgain(release.id, error)) throw error;
+      this.#deps.log.warn({ err: error, release: release.id }, 'a release command cannot run');
+      const { message, hint = '' } = error;
+      transcript.write(`The release command could not run: ${`${message} ${hint}`.trim()}\n`);
+      this.#record(release, 'failed', transcript);
+      return undefined;
     }
   }
 
-  /** No phase can run without its image; after anything else the release stays pending and the phase is found again. */
-  async function breakOff(release: Release, error: unknown, transcript: Transcript): Promise<void> {
-    if (deps.signal.aborted) return;
-    deps.log.error({ err: error, release: release.id }, 'the release phase broke off');
-    if (error instanceof ImageGoneError) {
-      transcript.write(`The release command could not run: ${error.message} ${error.hint}\n`);
-      setReleaseStatus(deps.db, { releaseId: release.id, status: 'failed', output: transcript.text() });
-      return;
-    }
-    transcript.end();
-    await sleep(RETRY_MS, undefined, { signal: deps.signal }).catch(() => undefined);
+  #record(release: Release, status: 'succeeded' | 'failed', transcript: Transcript): void {
+    setReleaseStatus(this.#deps.db, { releaseId: release.id, status, output: transcript.text() });
+    this.#failures.delete(release.id);
   }
 
-  function rememberExitCode(releaseId: ReleaseId, exitCode: number): void {
-    exitCodes.set(releaseId, exitCode);
-    const [oldest] = exitCodes.keys();
-    if (exitCodes.size > MAX_EXIT_CODES && oldest !== undefined) exitCodes.delete(oldest);
+  #mayTryAgain(releaseId: ReleaseId, error: PaasError): boolean {
+    if (error instanceof ImageGoneError || error.id === 'invalid_params') return false;
+    const isAway = error.id === 'service_unavailable' && !(error instanceof EngineFailedError);
+    if (isAway) return true;
+    const failures = (this.#failures.get(releaseId) ?? 0) + 1;
+    this.#failures.set(releaseId, failures);
+    return failures < MAX_TRIES;
   }
 
-  return {
-    output: (releaseId) => running.get(releaseId)?.read(),
-    exitCode: (releaseId) => exitCodes.get(releaseId),
-    ensure(release, containers) {
-      if (running.has(release.id)) return;
-      const transcript = createTranscript(MAX_OUTPUT_BYTES);
-      running.set(release.id, transcript);
-      const existing = containers.find(
-        ({ labels }) =>
-          labels[LABEL.role] === 'release-phase' &&
-          labels[LABEL.app] === release.appId &&
-          labels[LABEL.release] === String(release.version),
-      );
-      run(release, existing, transcript).catch((error: unknown) =>
-        deps.log.error({ err: error }, 'release phase'),
-      );
-    },
-  };
-}
-
-/** Resolves to the exit code of the command. */
-async function runToEnd(
-  deps: ReleasePhaseDeps,
-  release: Release,
-  existing: Container | undefined,
-  transcript: Transcript,
-): Promise<number> {
-  // One that was created and never started has run nothing: begin again.
-  if (existing?.state === 'created') await deps.engine.removeContainer(existing.id);
-  const adopted = existing !== undefined && existing.state !== 'created';
-  const containerId = adopted ? existing.id : await createPhase(deps, release);
-  const name = `release.${adopted ? existing.labels[LABEL.number] : (await labelsOf(deps, containerId))[LABEL.number]}`;
-  // The streams of a container that has ended never end: what an earlier daemon began is read from the engine's file.
-  const copying = adopted ? undefined : await copyOutput(deps, containerId, transcript);
-  if (!adopted) {
-    deps.onStep?.('release-phase-created');
-    await deps.engine.startContainer(containerId);
-    deps.onStep?.('release-phase-started');
+  #remove(containerId: string): void {
+    if (this.#removing.has(containerId)) return;
+    this.#removing.add(containerId);
+    this.#deps.engine
+      .removeContainer(containerId)
+      .catch((error: unknown) =>
+        this.#deps.log.warn({ err: error }, 'a release phase was not removed; a later pass tries again'),
+      )
+      .finally(() => this.#removing.delete(containerId));
   }
-  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(TIME_LIMIT_MS)]);
-  let exitCode: number;
-  try {
-    exitCode = (await deps.engine.waitContainer(containerId, { signal })).exitCode;
-  } catch (error) {
-    if (deps.signal.aborted || !signal.aborted) throw error;
-    transcript.write('The release command did not end within one hour and was killed.\n');
-    exitCode = 137;
-  }
-  await (copying?.ended ?? copyKeptOutput(deps, containerId, transcript));
-  deps.onStep?.('release-phase-ended');
-  deps.dynoLog.platform(release.appId, name, `Process exited with status ${exitCode}`);
-  if (exitCode === 0) deps.dynoLog.platform(release.appId, name, 'State changed from up to complete');
-  else deps.dynoLog.platform(release.appId, name, `Release command failed: v${release.version} does not run`);
-  await deps.engine.removeContainer(containerId);
-  return exitCode;
-}
 
-async function createPhase(deps: ReleasePhaseDeps, release: Release): Promise<string> {
-  const app = getApp(deps.db, release.appId);
-  if (app === undefined) throw new Error('the app of the release phase is gone');
-  const number = deps.newRunNumber();
-  const { containerId, command } = await createContainer(
-    deps,
-    {
-      app,
-      release,
-      type: 'release',
-      number,
-      command: release.processTypes['release'] ?? '',
-      hasPort: false,
-      memoryBytes: parseSize(DEFAULT_SIZE).memoryBytes,
-    },
-    releasePhaseSpec,
-  );
-  const name = dynoName({ type: 'release', number });
-  await deps.dynoLog.attach({ containerId, appId: app.id, process: name, tty: false });
-  deps.dynoLog.platform(app.id, name, `Starting process with command \`${command}\``);
-  return containerId;
-}
-
-/**
- * Opens the output of a phase and copies it; call it before the container starts. `ended` resolves with the output's
- * end; a stream that breaks is no reason to fail the release.
- */
-async function copyOutput(
-  deps: ReleasePhaseDeps,
-  containerId: string,
-  transcript: Transcript,
-): Promise<{ ended: Promise<unknown> }> {
-  const attachment = await deps.engine.attach(containerId, { tty: false, stdin: false });
-  const copy = async (stream: AsyncIterable<Buffer>) => {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) transcript.write(decoder.decode(chunk, { stream: true }));
-  };
-  const streams = [attachment.stdout, attachment.stderr].filter((stream) => stream !== undefined);
-  const ended = Promise.all(streams.map(copy)).catch((error: unknown) => {
-    deps.log.debug({ err: error }, 'the output of a release phase broke off');
-  });
-  return { ended };
-}
-
-/** Copies the whole output of a phase that has ended. */
-async function copyKeptOutput(
-  deps: ReleasePhaseDeps,
-  containerId: string,
-  transcript: Transcript,
-): Promise<void> {
-  try {
-    const kept = deps.engine.readLogs(containerId, { sinceMs: 0, signal: deps.signal });
-    for await (const line of kept) transcript.write(`${line.text}\n`);
-  } catch (error) {
-    deps.signal.throwIfAborted();
-    deps.log.warn({ err: error }, 'the output of a release phase was not found');
+  #rememberExitCode(releaseId: ReleaseId, exitCode: number): void {
+    this.#exitCodes.set(releaseId, exitCode);
+    const [oldest] = this.#exitCodes.keys();
+    if (this.#exitCodes.size > MAX_EXIT_CODES && oldest !== undefined) this.#exitCodes.delete(oldest);
   }
 }
 
-async function labelsOf(
-  deps: ReleasePhaseDeps,
-  containerId: string,
-): Promise<Readonly<Record<string, string>>> {
-  return (await deps.engine.inspectContainer(containerId)).labels;
+function isPhaseOf(appId: AppId, labels: Container['labels']): boolean {
+  return labels[LABEL.role] === 'release-phase' && labels[LABEL.app] === appId;
+}
+
+function versionOf({ labels }: Container): number {
+  return Number(labels[LABEL.release]);
 }

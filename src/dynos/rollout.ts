@@ -1,12 +1,13 @@
 // How a new release comes to run, told to whoever waits for it: the pusher, the uploader.
 
 import type { Database } from '../db/database.js';
-import type { AppId, ReleaseId } from '../ids.js';
+import type { AppId } from '../ids.js';
 import { getWatch } from '../platform/release-watches.js';
 import { currentRelease, getRelease, type Release } from '../platform/releases.js';
 import type { RolloutOutcome } from '../platform/rollout-outcome.js';
 import { dynoName } from './dyno.js';
 import { type AppState, isLive, wantedSlots } from './plan.js';
+import type { ReleasePhases } from './release-phase.js';
 
 export interface RolloutDeps {
   readonly db: Database;
@@ -14,8 +15,7 @@ export interface RolloutDeps {
   readonly whenPassed: (signal: AbortSignal) => Promise<void>;
   /** What the loop plans an app from. */
   readonly stateOf: (appId: AppId) => AppState;
-  readonly phaseOutput: (releaseId: ReleaseId) => AsyncIterable<string> | undefined;
-  readonly phaseExitCode: (releaseId: ReleaseId) => number | undefined;
+  readonly phases: Pick<ReleasePhases, 'output' | 'exitCode'>;
 }
 
 /** Waits until the release runs or has failed to; yields what its release phase prints. */
@@ -28,10 +28,11 @@ export async function* followRollout(
   let hasShownPhase = false;
   await deps.nextPass(signal, appId);
   for (;;) {
-    const output = hasShownPhase ? undefined : deps.phaseOutput(release.id);
-    if (output !== undefined) {
+    const output = hasShownPhase ? undefined : deps.phases.output(release.id);
+    for await (const text of output ?? []) {
+      // One that could not begin and is tried again has said nothing.
       hasShownPhase = true;
-      yield* output;
+      yield text;
     }
     const outcome = judge(deps, release);
     if (outcome?.kind === 'live') {
@@ -54,7 +55,7 @@ function judge(deps: RolloutDeps, { id, appId, version }: Release): RolloutOutco
   const release = getRelease(deps.db, id);
   if (release === undefined) return { kind: 'superseded' };
   if (release.status === 'failed') {
-    return { kind: 'release-phase-failed', exitCode: deps.phaseExitCode(id) ?? 1 };
+    return { kind: 'release-phase-failed', exitCode: deps.phases.exitCode(id) };
   }
   const watch = getWatch(deps.db, id);
   if (watch?.outcome === 'rolled-back') {

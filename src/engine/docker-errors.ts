@@ -2,6 +2,9 @@
 
 import { PaasError } from '../errors.js';
 
+/** The engine answers, and failed at what it was asked for: it may fail again at each try. */
+export class EngineFailedError extends PaasError {}
+
 /** What a failed call to the engine means. `subject` is what the call was about (`container web.1`), without values. */
 export function engineError(error: unknown, subject: string): PaasError {
   if (error instanceof PaasError) return error;
@@ -35,6 +38,11 @@ function startFailure(text: string, subject: string): PaasError | undefined {
   if (/argument list too long/i.test(text)) {
     return new PaasError('invalid_params', 'The command or the config vars are too long to start a process.');
   }
+  if (/unable to find (user|group)/i.test(text)) {
+    return new PaasError('invalid_params', 'The image has no such user as its USER names.', {
+      hint: 'Create the user in the Dockerfile, or name one that is in its /etc/passwd.',
+    });
+  }
   return undefined;
 }
 
@@ -47,7 +55,7 @@ function byStatus(status: number, subject: string): PaasError {
   if (status === 400) {
     return new PaasError('invalid_params', `The container engine refused ${subject}.`, { cause });
   }
-  return new PaasError('service_unavailable', `The container engine failed (${subject}).`, { cause });
+  return new EngineFailedError('service_unavailable', `The container engine failed (${subject}).`, { cause });
 }
 
 function statusOf(error: unknown): number | undefined {

@@ -22,7 +22,7 @@ export type DeployStep =
   | 'release-phase-started'
   /** The release command has ended, which is not recorded. */
   | 'release-phase-ended'
-  /** The end of the release command is recorded. */
+  /** The end of the release command is recorded; its container is there. */
   | 'release-phase-recorded'
   /** The container of a dyno is made, and does not run. */
   | 'dyno-created'

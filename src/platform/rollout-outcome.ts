@@ -2,8 +2,12 @@
 export type RolloutOutcome =
   /** Every wanted dyno of it is up. */
   | { readonly kind: 'live' }
-  /** Its release command failed: the release before it goes on. */
-  | { readonly kind: 'release-phase-failed'; readonly exitCode: number }
+  /** Its release command failed, or could not run: the release before it goes on. */
+  | {
+      readonly kind: 'release-phase-failed';
+      /** Undefined when it did not run, or ended in the time of an earlier daemon. */
+      readonly exitCode: number | undefined;
+    }
   /** Its dynos do not come up: those of the release before it go on as long as they do. */
   | {
       readonly kind: 'unhealthy';

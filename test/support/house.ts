@@ -71,6 +71,7 @@ export async function openHouse(
     bootTimeoutMs?: number;
     stopGraceMs?: number;
     memorySampleMs?: number;
+    releaseTimeoutMs?: number;
     rollbackWindowMs?: number;
     cycleMs?: number;
     scalingTimes?: ScalingTimes;
@@ -148,6 +149,7 @@ export async function openHouse(
         scalingTimes: options.scalingTimes,
         stopGraceMs: options.stopGraceMs ?? 30_000,
         cycleMs: options.cycleMs ?? 86_400_000,
+        releaseTimeoutMs: options.releaseTimeoutMs ?? 3_600_000,
         rollbackWindowMs: options.rollbackWindowMs ?? 0,
         trafficSampleMs: 300,
         memorySampleMs: options.memorySampleMs ?? 20_000,

@@ -1,43 +1,44 @@
 import { expect, it } from 'vitest';
 import { createReleasePhases, type ReleasePhaseDeps } from '../../../src/dynos/release-phase.js';
+import { LABEL } from '../../../src/engine/container-spec.js';
+import { EngineFailedError } from '../../../src/engine/docker-errors.js';
+import type { Container } from '../../../src/engine/engine.js';
 import { PaasError } from '../../../src/errors.js';
 import { createLogger } from '../../../src/log.js';
 import { getRelease } from '../../../src/platform/releases.js';
 import { addApp, deploy, openTestDatabase } from '../../support/test-database.js';
 
-/** Phases of a pending release, with an engine that answers every question for an image with `error`. */
-function phasesWith(test: ReturnType<typeof openTestDatabase>, error: Error) {
+const failing = (error: Error) => async () => {
+  throw error;
+};
+
+/** Phases of a pending release, with an engine that does what `calls` say and nothing else. */
+function phasesWith(test: ReturnType<typeof openTestDatabase>, calls: Partial<ReleasePhaseDeps['engine']>) {
   const release = deploy(test.db, { ...addApp(test.db), digit: 'a', processTypes: { release: 'migrate' } });
   const stopping = new AbortController();
-  const seen = { inspections: 0, ends: 0 };
+  const seen = { ends: 0 };
   let end = () => {};
   const ended = new Promise<void>((resolve) => {
     end = resolve;
   });
-  const unused = async () => {
-    throw new Error('nothing of this is called without an image');
-  };
+  const unused = failing(new Error('not expected'));
   const engine: ReleasePhaseDeps['engine'] = {
     attach: unused,
-    readLogs: () => {
-      throw new Error('not called');
-    },
+    readLogs: async function* () {},
     createContainer: unused,
-    inspectContainer: unused,
     removeContainer: unused,
+    signalContainer: unused,
     startContainer: unused,
     waitContainer: unused,
-    inspectImage: async () => {
-      seen.inspections++;
-      throw error;
-    },
+    inspectImage: unused,
+    ...calls,
   };
   const phases = createReleasePhases({
     db: test.db,
     engine,
     dynoLog: { attach: unused, platform: () => undefined },
     log: createLogger({ level: 'silent', isTty: false, name: 'test' }),
-    settings: { instance: 'test', network: 'none' },
+    settings: { instance: 'test', network: 'none', releaseTimeoutMs: 60_000 },
     newSuffix: () => '0'.repeat(12),
     newRunNumber: () => 1000,
     signal: stopping.signal,
@@ -46,27 +47,57 @@ function phasesWith(test: ReturnType<typeof openTestDatabase>, error: Error) {
       end();
     },
   });
-  return { release, phases, stopping, seen, ended };
+  const labels = { [LABEL.role]: 'release-phase', [LABEL.app]: release.appId, [LABEL.release]: '2' };
+  const container = { id: 'c1', state: 'exited', labels, createdAt: test.db.now() } as unknown as Container;
+  return { release, phases, stopping, seen, ended, container };
 }
 
-it('fails a release whose image is gone, and says so', async () => {
+it.each([
+  ['whose image is gone', new PaasError('not_found', 'No such image.'), /image of v2 is gone/],
+  ['that the engine refuses', new PaasError('invalid_params', 'The image has no such user.'), /no such user/],
+])('fails a release %s, and says so', async (_, error, output) => {
   using test = openTestDatabase();
-  const { release, phases, ended } = phasesWith(test, new PaasError('not_found', 'No such image.'));
-  phases.ensure(release, []);
+  const { release, phases, ended } = phasesWith(test, { inspectImage: failing(error) });
+  phases.review(release.appId, []);
   await ended;
   const after = getRelease(test.db, release.id);
-  expect(after).toMatchObject({ status: 'failed', output: expect.stringMatching(/image of v2 is gone/) });
+  expect(after).toMatchObject({ status: 'failed', output: expect.stringMatching(output) });
 });
 
-it('waits before it tries again when the engine is away', async () => {
+it.each([
+  ['is away', new PaasError('service_unavailable', 'The engine is away.')],
+  ['has failed once', new EngineFailedError('service_unavailable', 'The engine failed.')],
+])('waits before it tries again when the engine %s', async (_, error) => {
   using test = openTestDatabase();
-  const away = new PaasError('service_unavailable', 'The engine is away.');
-  const { release, phases, stopping, seen, ended } = phasesWith(test, away);
-  phases.ensure(release, []);
+  let inspections = 0;
+  const { release, phases, stopping, seen, ended } = phasesWith(test, {
+    inspectImage: async () => {
+      inspections++;
+      throw error;
+    },
+  });
+  phases.review(release.appId, []);
   for await (const text of phases.output(release.id) ?? []) expect(text).toBe('');
-  phases.ensure(release, []);
-  expect(seen).toEqual({ inspections: 1, ends: 0 });
+  phases.review(release.appId, []);
+  expect({ ...seen, inspections }).toEqual({ ends: 0, inspections: 1 });
   stopping.abort();
   await ended;
   expect(getRelease(test.db, release.id)?.status).toBe('pending');
+});
+
+it('keeps the container until its end is recorded, so that no daemon runs the command twice', async () => {
+  using test = openTestDatabase();
+  const removed: string[] = [];
+  const { release, phases, ended, container } = phasesWith(test, {
+    waitContainer: async () => ({ exitCode: 0 }),
+    removeContainer: async (id) => {
+      removed.push(`${id} of a release that ${getRelease(test.db, release.id)?.status}`);
+    },
+  });
+  phases.review(release.appId, [container]);
+  await ended;
+  expect(getRelease(test.db, release.id)?.status).toBe('succeeded');
+  expect(removed).toEqual([]);
+  phases.review(release.appId, [container]);
+  expect(removed).toEqual(['c1 of a release that succeeded']);
 });
