@@ -7,6 +7,7 @@ import { EngineFailedError } from '../engine/docker-errors.js';
 import type { Container } from '../engine/engine.js';
 import { PaasError } from '../errors.js';
 import type { AppId, ReleaseId } from '../ids.js';
+import { failRelease } from '../platform/failed-releases.js';
 import { pendingReleases, type Release, setReleaseStatus } from '../platform/releases.js';
 import { ImageGoneError } from './create-container.js';
 import {
@@ -127,7 +128,10 @@ class Phases implements ReleasePhases {
   }
 
   #record(release: Release, status: 'succeeded' | 'failed', transcript: Transcript): void {
-    setReleaseStatus(this.#deps.db, { releaseId: release.id, status, output: transcript.text() });
+    const { db } = this.#deps;
+    const output = transcript.text();
+    if (status === 'failed') failRelease(db, { release, output });
+    else setReleaseStatus(db, { releaseId: release.id, status, output });
     this.#failures.delete(release.id);
   }
 

@@ -25,7 +25,7 @@ export function getConfig(db: Database, appId: AppId): Record<string, string> {
  */
 export function changeConfig(
   db: Database,
-  options: { app: App; by: Account; updates: Readonly<Record<string, string | null>> },
+  options: { app: App; by: Pick<Account, 'id'>; updates: Readonly<Record<string, string | null>> },
 ): Release | undefined {
   for (const [key, value] of Object.entries(options.updates)) checkConfigVar(key, value);
   return db.write(() => {

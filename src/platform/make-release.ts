@@ -57,18 +57,23 @@ export function createDeployRelease(
   );
 }
 
-/** A release of the present code with other config vars. */
+/** A release of the newest code with other config vars; pending when that code has a release command. */
 export function createConfigRelease(
   db: Database,
-  options: { app: App; by: Account; config: Readonly<Record<string, string>>; description: string },
+  options: {
+    app: App;
+    by: Pick<Account, 'id'>;
+    config: Readonly<Record<string, string>>;
+    description: string;
+  },
 ): Release {
-  return db.write(() => {
-    const code = codeOf(db, options.app.id);
-    return insertRelease(db, { ...options, from: code });
-  });
+  return db.write(() => insertRelease(db, { ...options, ...newestCode(db, options.app.id) }));
 }
 
-/** A release that records a change of settings: code and config vars stay, and the release command does not run. */
+/**
+ * A release that records a change of settings: code and config vars stay, and the release command does not run, unless
+ * that of the newest code has not succeeded yet.
+ */
 export function createSettingsRelease(
   db: Database,
   options: { app: App; by: Account; description: string },
@@ -76,7 +81,9 @@ export function createSettingsRelease(
   return db.write(() => {
     const { id: appId } = options.app;
     const config = getLatestConfig(db, appId);
-    return insertRelease(db, { ...options, config, from: codeOf(db, appId), skipsReleasePhase: true });
+    const code = newestCode(db, appId);
+    const skipsReleasePhase = code.builtOn === undefined;
+    return insertRelease(db, { ...options, ...code, config, skipsReleasePhase });
   });
 }
 
@@ -150,6 +157,8 @@ interface NewRelease {
   readonly description: string;
   readonly config: Readonly<Record<string, string>>;
   readonly from: Code;
+  /** Version of the pending release that `from` is. */
+  readonly builtOn?: number | undefined;
   readonly skipsReleasePhase?: boolean;
   /** Whoever goes back knows what runs then: such a release is not rolled back automatically. */
   readonly isRollback?: boolean;
@@ -166,8 +175,8 @@ function insertRelease(db: Database, release: NewRelease): Release {
     db.sql
       .prepare(
         `insert into releases (id, app_id, version, description, image, commit_id, build_id, process_types, config,
-           stack, buildpacks, account_id, created_at, status, updated_at)
-         values (?, ?, (select coalesce(max(version), 0) + 1 from releases where app_id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+           stack, buildpacks, account_id, created_at, status, updated_at, built_on)
+         values (?, ?, (select coalesce(max(version), 0) + 1 from releases where app_id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         id,
@@ -185,6 +194,7 @@ function insertRelease(db: Database, release: NewRelease): Release {
         now,
         hasReleasePhase ? 'pending' : 'succeeded',
         now,
+        release.builtOn ?? null,
       );
     clearStops(db, { appId: app.id });
     announce({ kind: 'release-created', appId: app.id });
@@ -196,8 +206,9 @@ function insertRelease(db: Database, release: NewRelease): Release {
   });
 }
 
-function codeOf(db: Database, appId: AppId): Code {
-  return latestRelease(db, appId) ?? EMPTY;
+function newestCode(db: Database, appId: AppId): Pick<NewRelease, 'from' | 'builtOn'> {
+  const latest = latestRelease(db, appId);
+  return { from: latest ?? EMPTY, builtOn: latest?.status === 'pending' ? latest.version : undefined };
 }
 
 function rollbackTarget(db: Database, app: App): Release {

@@ -30,6 +30,8 @@ export interface Release {
   readonly current: boolean;
   /** What the release phase printed. */
   readonly output: string | undefined;
+  /** Version of the release whose code and config vars it took while that one was pending: it fails with that one. */
+  readonly builtOn: number | undefined;
   /** Version of the release that an automatic rollback put in its place. */
   readonly undoneBy: number | undefined;
 }
@@ -145,7 +147,7 @@ export function releaseNotFound(text: string): PaasError {
 
 const SELECT = `select releases.id, releases.app_id, version, description, status, image, commit_id, build_id,
   process_types, releases.stack, releases.buildpacks, releases.account_id, accounts.email as account_email,
-  releases.created_at, releases.updated_at, output,
+  releases.created_at, releases.updated_at, output, built_on,
   (select back.version from release_watches as watch join releases as back on back.id = watch.release_id
     where watch.app_id = releases.app_id and watch.undoes = releases.version and back.status <> 'failed') as undone_by,
   version = (select max(version) from releases as newer where newer.app_id = releases.app_id and newer.status = 'succeeded') as is_current
@@ -168,6 +170,7 @@ interface ReleaseRow {
   readonly created_at: number;
   readonly updated_at: number;
   readonly output: string | null;
+  readonly built_on: number | null;
   readonly is_current: number | null;
   readonly undone_by: number | null;
 }
@@ -191,6 +194,7 @@ function present(row: ReleaseRow): Release {
     updatedAt: row.updated_at,
     current: row.is_current === 1,
     output: row.output ?? undefined,
+    builtOn: row.built_on ?? undefined,
     undoneBy: row.undone_by ?? undefined,
   };
 }

@@ -4,10 +4,12 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LABEL } from '../../src/engine/container-spec.js';
 import type { App } from '../../src/platform/apps.js';
+import { setBuildpacks } from '../../src/platform/buildpacks.js';
+import { changeConfig } from '../../src/platform/config-vars.js';
 import { stopDynos } from '../../src/platform/dyno-wishes.js';
 import { scale } from '../../src/platform/formation.js';
 import { createDeployRelease } from '../../src/platform/make-release.js';
-import { getRelease, type Release } from '../../src/platform/releases.js';
+import { currentRelease, getRelease, listReleases, type Release } from '../../src/platform/releases.js';
 import { eventually, type House, openHouse, RUN_IMAGE } from '../support/house.js';
 
 const WEB = 'exec python3 -m http.server $PORT --bind 0.0.0.0';
@@ -25,6 +27,8 @@ describe('a release that comes to run', () => {
   const containersOf = async (app: App, role = 'dyno') =>
     (await house.engine.listContainers({ app: app.id })).filter(({ labels }) => labels[LABEL.role] === role);
 
+  const getAt = (app: App, version: number) =>
+    listReleases(house.db, app.id).find((release) => release.version === version);
   const outputOf = (release: Release) => getRelease(house.db, release.id)?.output;
 
   it('fails when its command runs longer than it may, and the next one runs', async () => {
@@ -73,6 +77,30 @@ describe('a release that comes to run', () => {
       async () => (await containersOf(app, 'release-phase')).length === 0,
     );
     execFileSync('docker', ['image', 'rm', image], { stdio: 'ignore' });
+  });
+
+  it('is not live by a change that is made while its command runs, whatever becomes of it', async () => {
+    const app = house.createApp('meanwhile');
+    await house.settle(await house.deploy(app, { web: WEB }));
+    const versionsSeen = new Set<number | undefined>();
+    house.db.onChange(() => versionsSeen.add(currentRelease(house.db, app.id)?.version));
+    const account = { app, by: house.account };
+    const bad = await house.deploy(app, { web: WEB, release: 'sleep 3; exit 1' });
+    setBuildpacks(house.db, { ...account, buildpacks: ['go'] });
+    changeConfig(house.db, { ...account, updates: { A: '1' } });
+    expect(await house.settle(bad)).toBe('release-phase-failed');
+    const again = await eventually('its change of config vars', () => getAt(app, 6));
+    expect(await house.settle(again)).toBe('live');
+    expect([...versionsSeen]).toEqual([2, 6]);
+    expect(again.processTypes).toEqual({ web: WEB });
+
+    const good = await house.deploy(app, { web: WEB, release: 'sleep 3; echo for A=$A' });
+    setBuildpacks(house.db, { ...account, buildpacks: [] });
+    expect(currentRelease(house.db, app.id)?.version).toBe(6);
+    expect(await house.settle(good)).toMatch(/live|superseded/);
+    const settings = await eventually('the settings', () => getAt(app, 8));
+    expect(await house.settle(settings)).toBe('live');
+    expect(outputOf(settings)).toBe('for A=1\n');
   });
 
   it('is live without the dynos that were stopped meanwhile', async () => {

@@ -250,6 +250,7 @@ const release = (change: Partial<Release>): Release => ({
   updatedAt: 2,
   current: true,
   output: undefined,
+  builtOn: undefined,
   undoneBy: undefined,
   ...change,
 });
