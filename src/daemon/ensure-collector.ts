@@ -1,30 +1,42 @@
-// Keeps a log collector running beside paasd. The collector is no child in spirit: it stays when paasd goes.
+// Keeps a log collector running beside paasd. The collector is no child in spirit: it stays when paasd goes, and is replaced
+// when paasd comes back with other code or settings. docs/decisions/0171-a-collector-is-replaced.md
 
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.js';
-import { answers } from './process-lock.js';
+import { readHealth } from '../logs/client.js';
+import { answers, hasEnded } from './process-lock.js';
 
 const READY_MS = 10_000;
 const WATCH_MS = 1000;
+const HEALTH_MS = 2000;
+/** It stores what it has within some tens of milliseconds, and waits 2 s for an engine that does not answer. */
+const END_MS = 8000;
+const POLL_MS = 20;
+
+interface EnsureOptions {
+  readonly dataDir: string;
+  /** Program and arguments; it reads its settings from `env`. */
+  readonly command: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** What a collector started by `command` tells of its code and settings. */
+  readonly stamp: string;
+  readonly log: Logger;
+}
 
 /**
  * Starts a collector unless one answers on `run/collector.sock`, waits until it does, and starts it again whenever it
- * dies, until the returned object is disposed (which leaves the collector running). Throws when it does not come up.
+ * dies, until the returned object is disposed (which leaves the collector running). One that was found with another stamp
+ * is replaced, once. Throws when it does not come up.
  */
-export async function ensureCollector(options: {
-  dataDir: string;
-  /** Program and arguments; it reads its settings from `env`. */
-  command: readonly [string, ...string[]];
-  env: Readonly<Record<string, string | undefined>>;
-  log: Logger;
-}): Promise<AsyncDisposable> {
+export async function ensureCollector(options: EnsureOptions): Promise<AsyncDisposable> {
   const { dataDir, log } = options;
   const socketPath = join(dataDir, 'run', 'collector.sock');
   for (const folder of ['run', 'log']) mkdirSync(join(dataDir, folder), { recursive: true, mode: 0o700 });
-  await startUnlessAnswering(socketPath, options);
+  let isOurs = false;
+  await ensure();
   const stopping = new AbortController();
   const watching = watch(stopping.signal);
   return {
@@ -34,13 +46,22 @@ export async function ensureCollector(options: {
     },
   };
 
+  async function ensure(): Promise<void> {
+    if (await answers(socketPath)) {
+      if (!isOurs) isOurs = await endUnlessOurs(socketPath, options);
+      if (await answers(socketPath)) return;
+    }
+    await start(socketPath, options);
+    isOurs = true;
+  }
+
   async function watch(signal: AbortSignal): Promise<void> {
     let waitMs = WATCH_MS;
     while (!signal.aborted) {
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        await startUnlessAnswering(socketPath, options);
+        await ensure();
         waitMs = WATCH_MS;
       } catch (err) {
         log.error({ err }, 'the log collector does not start');
@@ -50,16 +71,35 @@ export async function ensureCollector(options: {
   }
 }
 
-async function startUnlessAnswering(
-  socketPath: string,
-  options: {
-    dataDir: string;
-    command: readonly [string, ...string[]];
-    env: Readonly<Record<string, string | undefined>>;
-    log: Logger;
-  },
-): Promise<void> {
-  if (await answers(socketPath)) return;
+/** Ends a collector of other code or settings. False when it does not say what it is, and was left alone. */
+async function endUnlessOurs(socketPath: string, { stamp, log }: EnsureOptions): Promise<boolean> {
+  let found: Awaited<ReturnType<typeof readHealth>>;
+  try {
+    found = await readHealth(socketPath, AbortSignal.timeout(HEALTH_MS));
+  } catch (err) {
+    log.warn({ err }, 'the log collector does not say what it is; asking again');
+    return false;
+  }
+  if (found.stamp === stamp) return true;
+  const { pid } = found;
+  log.info({ pid }, 'replacing the log collector: it runs with other code or settings');
+  if (!(await end(pid, 'SIGTERM'))) await end(pid, 'SIGKILL');
+  return true;
+}
+
+/** Whether the process has ended in time. */
+async function end(pid: number, signal: NodeJS.Signals): Promise<boolean> {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended by itself.
+  }
+  const deadline = Date.now() + END_MS;
+  while (!hasEnded(pid) && Date.now() < deadline) await sleep(POLL_MS);
+  return hasEnded(pid);
+}
+
+async function start(socketPath: string, options: EnsureOptions): Promise<void> {
   const logPath = join(options.dataDir, 'log', 'collector.log');
   options.log.info({ logPath }, 'starting the log collector');
   const output = openSync(logPath, 'a', 0o600);

@@ -4,9 +4,9 @@
 import { randomBytes } from 'node:crypto';
 import { createLogger } from '../log.js';
 import { receiveAccessLog } from '../router/access-log-pipe.js';
+import { collectorSettings } from './collector-settings.js';
 import { loadConfig, prepareDataDir, readIdentity } from './config.js';
 import { runLogCollector } from './run-log-collector.js';
-import { VERSION } from './version.js';
 
 async function main(): Promise<void> {
   const config = loadConfig(process.env);
@@ -15,20 +15,11 @@ async function main(): Promise<void> {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stopping.abort());
   const paths = prepareDataDir(config.dataDir);
   const { instance } = readIdentity(config.dataDir, { bytes: randomBytes });
-  await runLogCollector(
-    {
-      dataDir: config.dataDir,
-      dockerSocket: config.dockerSocket,
-      instance,
-      version: VERSION,
-      retention: { bytes: config.logRetentionBytes, days: config.logRetentionDays },
-    },
-    {
-      log,
-      signal: stopping.signal,
-      accessLog: receiveAccessLog({ path: paths.accessLog, signal: stopping.signal }),
-    },
-  );
+  await runLogCollector(collectorSettings(config, instance), {
+    log,
+    signal: stopping.signal,
+    accessLog: receiveAccessLog({ path: paths.accessLog, signal: stopping.signal }),
+  });
 }
 
 main().catch((error: unknown) => {

@@ -71,6 +71,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Whether nothing of a process is left but what its parent may ask. */
+export function hasEnded(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1') === '';
+  } catch {
+    return true;
+  }
+}
+
 /** A pid is used again after a reboot: only a process with our program in its command line counts. */
 function isSameProgram(pid: number): boolean {
   try {

@@ -26,7 +26,8 @@ export interface CollectorSettings {
   readonly dataDir: string;
   readonly dockerSocket: string;
   readonly instance: string;
-  readonly version: string;
+  /** Of the code and the settings that it runs with; told to daemons. */
+  readonly stamp: string;
   readonly retention: { readonly bytes: number; readonly days: number };
   readonly limits?: Partial<CollectorLimits>;
 }
@@ -43,7 +44,7 @@ export async function runLogCollector(
     accessLog?: AsyncIterable<readonly AppAccess[]>;
   },
 ): Promise<void> {
-  const { dataDir, instance, version, retention } = settings;
+  const { dataDir, instance, stamp, retention } = settings;
   const { log, signal, accessLog } = options;
   const runDir = join(dataDir, 'run');
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
@@ -70,7 +71,7 @@ export async function runLogCollector(
     },
   });
   const meter = createRequestMeter(Date.now);
-  await using server = new CollectorServer({ collector, log, version, requests: meter.report });
+  await using server = new CollectorServer({ collector, log, stamp, requests: meter.report });
   await server.listen(socketPath);
   log.info({ socketPath }, 'log collector ready');
   if (accessLog !== undefined) {

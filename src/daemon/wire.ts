@@ -25,6 +25,7 @@ import type { OnStep } from '../platform/deploy-steps.js';
 import type { Router } from '../router/router.js';
 import { createDiskSpace } from '../upkeep/disk-space.js';
 import { clearDestroyedApps } from './clear-destroyed-apps.js';
+import { collectorSettings } from './collector-settings.js';
 import type { Config, DataPaths } from './config.js';
 import { loadDiskConfig } from './disk-config.js';
 import { ensureCollector } from './ensure-collector.js';
@@ -172,6 +173,7 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
         fileURLToPath(new URL('./log-collector.js', import.meta.url)),
       ],
       env: options.env,
+      stamp: collectorSettings(config, options.identity.instance).stamp,
       log: log.child({ part: 'logs' }),
     });
     signal.throwIfAborted();

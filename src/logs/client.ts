@@ -78,8 +78,7 @@ export function createLogClient(options: { socketPath: string; clientId: string;
     forgetApp: async (appId) => {
       await post('/forget', { appId });
     },
-    // The collector's own reply.
-    health: async () => JSON.parse(await call({ socketPath, path: '/health' })) as HealthReply,
+    health: () => readHealth(socketPath, AbortSignal.timeout(CALL_DEADLINE_MS)),
     stats: async () => JSON.parse(await call({ socketPath, path: '/stats' })) as CollectorStats,
     requests: async () => JSON.parse(await call({ socketPath, agent, path: '/requests' })) as unknown,
     close() {
@@ -87,6 +86,12 @@ export function createLogClient(options: { socketPath: string; clientId: string;
       agent.destroy();
     },
   };
+}
+
+/** Who answers on the collector's socket. One of another build may tell less. */
+export async function readHealth(socketPath: string, signal: AbortSignal): Promise<HealthReply> {
+  // The collector's own reply.
+  return JSON.parse(await call({ socketPath, path: '/health', signal })) as HealthReply;
 }
 
 /** Lines on their way to the collector, in order, a batch at a time. */

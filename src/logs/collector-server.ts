@@ -24,7 +24,7 @@ export class CollectorServer {
   readonly #server: Server;
   readonly #collector: LogCollector;
   readonly #log: Logger;
-  readonly #version: string;
+  readonly #stamp: string;
   readonly #requests: () => unknown;
   readonly #lastBatch = new Map<string, number>();
   readonly #stopping = new AbortController();
@@ -32,13 +32,14 @@ export class CollectorServer {
   constructor(options: {
     collector: LogCollector;
     log: Logger;
-    version: string;
+    /** Of the code and the settings that it runs with. */
+    stamp: string;
     /** Counts of the apps' requests, from whoever reads the access log. */
     requests?: () => unknown;
   }) {
     this.#collector = options.collector;
     this.#log = options.log;
-    this.#version = options.version;
+    this.#stamp = options.stamp;
     this.#requests = options.requests ?? (() => ({}));
     this.#server = createServer({ keepAlive: true, noDelay: true }, (request, response) => {
       this.#answer(request, response).catch((err) => this.#fail(response, err));
@@ -66,7 +67,7 @@ export class CollectorServer {
     const route = `${request.method} ${request.url}`;
     switch (route) {
       case 'GET /health':
-        return sendJson(response, { pid: process.pid, version: this.#version } satisfies HealthReply);
+        return sendJson(response, { pid: process.pid, stamp: this.#stamp } satisfies HealthReply);
       case 'GET /stats':
         return sendJson(response, this.#collector.stats());
       case 'GET /requests':

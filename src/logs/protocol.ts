@@ -1,5 +1,5 @@
 // What the daemon and the log collector say to each other: HTTP/1.1 over a unix socket. Log lines travel as runs
-// (runs.ts), everything else as JSON. Both ends come from the same build, but may be of different age.
+// (runs.ts), everything else as JSON. Both ends are of the same build: a daemon replaces the collector of another one.
 
 import type { CollectedContainer } from './container-output.js';
 import type { LogFilter, NewLogLine } from './line.js';
@@ -35,7 +35,8 @@ export interface ForgetRequest {
 /** GET /health */
 export interface HealthReply {
   readonly pid: number;
-  readonly version: string;
+  /** Of the code and the settings that the collector runs with. */
+  readonly stamp: string;
 }
 
 /** GET /stats: counts since the start of the collector. */

@@ -15,7 +15,7 @@ import {
 import { startProgram } from '../support/paas.js';
 import { expectWithin, patience } from '../support/patience.js';
 import { slowDisk } from '../support/slow-disk.js';
-import { APPS, lossesOf, openStage, type Stage } from '../support/stage.js';
+import { APPS, lossesOf, lostLines, openStage, type Stage } from '../support/stage.js';
 import { FAULT_LOAD } from '../support/traffic.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
@@ -89,6 +89,9 @@ it('F5: a newer daemon whose containers look different restarts none', async () 
   expect(text).toContain('Labels: {');
   writeFileSync(path, text.replace('Labels: {', "Hostname: 'next', Labels: { 'paas.next': 'yes',"));
   const before = await stage.dynoPids();
+  const collector = () => Number(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'));
+  const oldCollector = collector();
+  const tails = stage.startTails();
   await using traffic = await stage.startTraffic();
   await paas.stop();
   main = join(NEXT, 'daemon/main.js');
@@ -97,6 +100,10 @@ it('F5: a newer daemon whose containers look different restarts none', async () 
   // The loop looks at least every 5 s.
   await traffic.served(400);
   expect(await stage.dynoPids()).toEqual(before);
+  // The log collector is of the newer daemon, too, and no line was lost on the way.
+  expect(collector()).not.toBe(oldCollector);
+  expect(await lostLines(tails)).toEqual([]);
+  for (const tail of tails) await tail[Symbol.asyncDispose]();
   expect(lossesOf(await traffic.stop())).toEqual([]);
   await paas.owner.cli(['ps:restart', 'web.1', '-a', 'ant']);
   await eventually(

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ensureCollector } from '../../src/daemon/ensure-collector.js';
@@ -20,20 +21,25 @@ afterAll(async () => {
   await fixture?.close();
 });
 
-const pid = async () => {
-  const health = await fixture.client.health();
-  pids.add(health.pid);
-  return health.pid;
+const health = async () => {
+  const told = await fixture.client.health();
+  pids.add(told.pid);
+  return told;
 };
+const pid = async () => (await health()).pid;
+
+/** As a daemon does that wants a collector with the stamp `wanted`, and whose program tells `told`. */
+const ensure = (wanted: string, told = wanted) =>
+  ensureCollector({
+    dataDir: fixture.dataDir,
+    command: [...fixture.command, JSON.stringify({ stamp: told })],
+    env: process.env,
+    stamp: wanted,
+    log: pino({ level: 'silent' }),
+  });
 
 test('starts a collector, restarts a dead one, and leaves it running', async () => {
-  const options = {
-    dataDir: fixture.dataDir,
-    command: fixture.command,
-    env: process.env,
-    log: pino({ level: 'silent' }),
-  };
-  const first = await ensureCollector(options);
+  const first = await ensure('one');
   const firstPid = await pid();
   process.kill(firstPid, 'SIGKILL');
   const secondPid = await until('another one', async () => {
@@ -41,11 +47,55 @@ test('starts a collector, restarts a dead one, and leaves it running', async () 
     return now !== firstPid && now;
   });
   await first[Symbol.asyncDispose]();
-  await using _again = await ensureCollector(options);
+  await using _again = await ensure('one');
   expect(await pid()).toBe(secondPid);
+});
+
+test('replaces one of other code or settings, and no line is lost or comes twice', async () => {
+  await (await ensure('old'))[Symbol.asyncDispose]();
+  const appId = randomUUID();
+  const script = `trap 'stop=1' TERM; n=0; while [ -z "$stop" ]; do n=$((n+1)); echo $n; usleep 2000; done; echo end $n`;
+  const container = await fixture.create(script);
+  await fixture.client.attach({ containerId: container.id, appId, process: 'web.1', tty: false });
+  await container.start();
+  const kept = async () => await fixture.client.read({ appId, lines: 1_000_000 });
+  for (const stamp of ['new', 'newer', 'newest']) {
+    const before = (await kept()).length;
+    await until('the app writes', async () => (await kept()).length > before + 50);
+    const beforePid = await pid();
+    await using _ = await ensure(stamp);
+    const after = await health();
+    expect(after).toMatchObject({ stamp });
+    expect(after.pid).not.toBe(beforePid);
+  }
+  await container.kill({ signal: 'SIGTERM' });
+  const lines = await until('end', async () => {
+    const now = await kept();
+    return now.at(-1)?.text.startsWith('end ') && now;
+  });
+  const end = lines.at(-1)?.text ?? '';
+  const numbers = Array.from({ length: Number(end.slice('end '.length)) }, (_, index) => String(index + 1));
+  expect(lines.map(({ text }) => text)).toEqual([...numbers, end]);
+});
+
+test('replaces one that says something else at each start once, and no more', async () => {
+  await (await ensure('old'))[Symbol.asyncDispose]();
+  const before = await pid();
+  await using _first = await ensure('wanted', 'other');
+  const after = await pid();
+  expect(after).not.toBe(before);
+  process.kill(after, 'SIGKILL');
+  const last = await until('another one', async () => {
+    const now = await pid().catch(() => after);
+    return now !== after && now;
+  });
+  // Two looks of the watch.
+  await new Promise((done) => setTimeout(done, 2500));
+  expect(await pid()).toBe(last);
 });
 
 test('says why a collector does not come up', async () => {
   const options = { dataDir: `${fixture.dataDir}/other`, env: process.env, log: pino({ level: 'silent' }) };
-  await expect(ensureCollector({ ...options, command: ['/bin/false'] })).rejects.toThrow(/ended with 1/);
+  const failing = ensureCollector({ ...options, stamp: 'one', command: ['/bin/false'] });
+  await expect(failing).rejects.toThrow(/ended with 1/);
 });

@@ -121,7 +121,7 @@ const [, , dataDir, instance, settings = '{}'] = process.argv;
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
 await runLogCollector(
-  { dataDir, instance, dockerSocket: '/var/run/docker.sock', version: 'test', retention: { bytes: 200_000_000, days: 7 }, ...JSON.parse(settings) },
+  { dataDir, instance, dockerSocket: '/var/run/docker.sock', stamp: 'test', retention: { bytes: 200_000_000, days: 7 }, ...JSON.parse(settings) },
   { log: createLogger({ level: process.env.LOG_LEVEL ?? 'warn', isTty: false, name: 'collector' }), signal: stop.signal },
 );
 `,
