@@ -86,11 +86,12 @@ function lifeCalls({
     async createContainer(spec) {
       if (spec.labels[LABEL.instance] !== instance) throw new Error('the spec is of another instance');
       const yieldingGroup = spec.yields ? await buildCpu?.containerParent() : undefined;
-      const created = await call(
-        `container ${spec.name}`,
-        docker.createContainer(toDockerOptions(spec, { maxOpenFiles, yieldingGroup })),
-      );
-      return created.id;
+      const created = docker.createContainer(toDockerOptions(spec, { maxOpenFiles, yieldingGroup }));
+      const { id } = await created.catch((error: unknown) => {
+        // What it does not find is never the container.
+        throw engineError(error, hasStatus(error, 404) ? `image ${spec.image}` : `container ${spec.name}`);
+      });
+      return id;
     },
     async startContainer(id) {
       // 304: it runs already.

@@ -31,12 +31,12 @@ let image = '';
 const suffix = () => randomBytes(6).toString('hex');
 const signal = () => AbortSignal.timeout(60_000);
 
-function spec(command: string[], more: { ip?: string; env?: Record<string, string> } = {}) {
+function spec(command: string[], more: { ip?: string; env?: Record<string, string>; image?: string } = {}) {
   return dynoSpec({
     instance,
     app,
     suffix: suffix(),
-    image,
+    image: more.image ?? image,
     release: 3,
     type: 'web',
     number: 1,
@@ -239,10 +239,14 @@ describe('containers', () => {
     expect(JSON.stringify([failed.message, String(failed.cause), failed.hint])).not.toContain('s3cr');
   });
 
-  it('say so when the container is unknown or the address taken', async () => {
+  it('say so when the container or its image is unknown, or the address taken', async () => {
     expect((await run(['no-such-program'])).exitCode).toBe(127);
     await expect(engine.inspectContainer('0123456789ab')).rejects.toMatchObject({ id: 'not_found' });
     await expect(engine.startContainer('0123456789ab')).rejects.toMatchObject({ id: 'not_found' });
+    await expect(engine.createContainer(spec(['true'], { image: 'no-such/image:1' }))).rejects.toMatchObject({
+      id: 'not_found',
+      message: "Couldn't find image no-such/image:1.",
+    });
     const ids = await Promise.all(
       [1, 2].map(() => engine.createContainer(spec(['sleep', '60'], { ip: fixedIp }))),
     );
