@@ -1,29 +1,39 @@
-// paasd ends by SIGKILL at each step of a deploy. Afterwards the deploy is finished or has cleanly failed, the version
-// before has served all the time, nothing is left over, and the next push works.
+// F3: paasd ends by SIGKILL at each step of a deploy. 15 s after it was started again the deploy is finished or has cleanly
+// failed and the invariants hold, the version before has served all the time, nothing is left over, the next push works.
 
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeployStep } from '../../src/platform/deploy-steps.js';
 import { armCrash, CRASH_POINTS, crashingDaemon, disarmCrash } from '../support/crash-points.js';
 import { eventually } from '../support/house.js';
+import { findBreaches, newHistory } from '../support/invariants.js';
 import { findLeftovers } from '../support/leftovers.js';
 import { type Paas, type Repository, startPaas } from '../support/paas.js';
-import { patience } from '../support/patience.js';
+import { expectWithin } from '../support/patience.js';
+import { openPrivateEngine, type PrivateEngine } from '../support/private-engine.js';
 import { importTinyImage } from '../support/tiny-image.js';
 
 const APP = 'crashed';
 const LIMIT_MS = 15_000;
+const GIVE_UP_MS = 60_000;
 const STEPS = Object.keys(CRASH_POINTS) as DeployStep[];
 
+let engine: PrivateEngine;
 let paas: Paas;
+const history = newHistory();
 let repository: Repository;
 let visits: { stop(): Promise<string[]> };
 let round = 1;
 let releasesBefore = 1;
 
 beforeAll(async () => {
-  paas = await startPaas({}, { program: crashingDaemon });
-  const image = await importTinyImage({ instance: paas.instance, name: 'tiny' });
+  engine = await openPrivateEngine();
+  paas = await startPaas({}, { engine, program: crashingDaemon });
+  const image = await importTinyImage({
+    instance: paas.instance,
+    name: 'tiny',
+    socketPath: engine.socketPath,
+  });
   await paas.owner.cli(['create', APP, '--no-remote']);
   repository = await paas.owner.repository(APP, {
     files: {
@@ -44,6 +54,7 @@ const STEP_LIMIT_MS = 150_000;
 afterAll(async () => {
   await visits?.stop();
   await paas?.[Symbol.asyncDispose]();
+  await engine?.[Symbol.asyncDispose]();
 });
 
 describe('a deploy is finished or has cleanly failed when paasd is killed', () => {
@@ -53,7 +64,6 @@ describe('a deploy is finished or has cleanly failed when paasd is killed', () =
       round += 1;
       await repository.commit({ 'index.html': `version ${round}\n` });
       await crash(step, () => repository.push());
-      await expectClean();
       const again = await repository.push();
       expect(again.code, again.all).toBe(0);
       expect(await answer(), again.all).toBe(`version ${round}\n`);
@@ -69,7 +79,6 @@ describe('a deploy is finished or has cleanly failed when paasd is killed', () =
       const cutOff = await crash(step, () => deployArchive());
       expect(cutOff.code, cutOff.all).toBe(0);
       expect(cutOff.all).toMatch(/deployed|The platform restarted meanwhile/);
-      await expectClean();
       const again = await deployArchive();
       expect(again.code, again.all).toBe(0);
       expect(await answer(), again.all).toBe(`version ${round}\n`);
@@ -86,7 +95,7 @@ function deployArchive() {
   return paas.owner.cli(['deploy', repository.dir, '-a', APP]);
 }
 
-/** Deploys until the step ends paasd, and starts it again. What the command said in the end. */
+/** Deploys until the step ends paasd, starts it again, and sees it settle. What the command said in the end. */
 async function crash<Done extends { all: string }>(
   step: DeployStep,
   deploy: () => Promise<Done>,
@@ -107,24 +116,33 @@ async function crash<Done extends { all: string }>(
     const { all } = await deployed;
     await Promise.race([paas.whenEnded(), Promise.reject(new Error(`${step} did not come: ${all}`))]);
   }
-  // The command that was cut off asks for its build until paasd answers again.
+  const startedAt = performance.now();
   await paas.start();
-  return await deployed;
+  await settled();
+  expectWithin(`F3: ${step} to settled`, performance.now() - startedAt, LIMIT_MS);
+  // The command that was cut off asks for its build until paasd answers again.
+  const said = await deployed;
+  expect(await faultsNow(), 'what had settled stays so').toEqual([]);
+  return said;
 }
 
-/** Waits until the deploy has come to an end either way, at most as long as it may take. */
-async function expectClean(): Promise<void> {
+/** Waits until the deploy has come to an end either way and all is as it must be. */
+async function settled(): Promise<void> {
   let found: string[] = [];
-  const isClean = async () => {
+  const isSettled = async () => {
     found = await faultsNow();
     // Looking costs the machine more than waiting.
     if (found.length > 0) await new Promise((resolve) => setTimeout(resolve, 200));
     return found.length === 0;
   };
-  const limitMs = patience(LIMIT_MS);
-  await eventually('all is clean', isClean, limitMs).catch(() => {
-    throw new Error(`after ${limitMs} ms: ${found.join('; ')}\n${paas.daemonLog().slice(-3000)}`);
+  await eventually('all has settled', isSettled, GIVE_UP_MS).catch(() => {
+    throw new Error(`after ${GIVE_UP_MS} ms: ${found.join('; ')}\n${paas.daemonLog().slice(-3000)}`);
   });
+}
+
+async function faultsNow(): Promise<string[]> {
+  const faults = await deployFaults();
+  return faults.length > 0 ? faults : await findBreaches(paas, history);
 }
 
 async function listReleases(): Promise<{ version: number; status: string; current: boolean }[]> {
@@ -132,7 +150,7 @@ async function listReleases(): Promise<{ version: number; status: string; curren
   return body as { version: number; status: string; current: boolean }[];
 }
 
-async function faultsNow(): Promise<string[]> {
+async function deployFaults(): Promise<string[]> {
   const faults = await findLeftovers(paas);
   const builds = (await paas.owner.api('GET', `/apps/${APP}/builds`)).body as {
     id: string;
@@ -196,7 +214,7 @@ function visit(): { stop(): Promise<string[]> } {
 async function getOnce(agent: Agent): Promise<string> {
   return await new Promise((resolve) => {
     const headers = { host: `${APP}.localhost:${paas.httpPort}` };
-    const get = request({ host: '127.0.0.1', port: paas.httpPort, agent, headers }, (response) => {
+    const get = request({ host: paas.address, port: paas.httpPort, agent, headers }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk) => {
         text += chunk;

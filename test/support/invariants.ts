@@ -205,14 +205,19 @@ async function labelledApps(
   filter: readonly string[],
 ): Promise<[object: string, appId: string][]> {
   const [id, labels] = kind === 'volume' ? ['{{.Name}}', '.Labels'] : ['{{.ID}}', '.Config.Labels'];
-  const found: [string, string][] = [];
-  for (const object of await list(paas, [kind, 'ls', ...filter, '--format', id])) {
-    const format = `{{index ${labels} "${LABEL.app}"}}`;
-    const inspected = await list(paas, [kind, 'inspect', object, '--format', format]).catch(() => []);
-    const [appId] = inspected;
-    if (appId !== undefined && appId !== '<no value>') found.push([object, appId]);
-  }
-  return found;
+  const objects = await list(paas, [kind, 'ls', ...filter, '--format', id]);
+  if (objects.length === 0) return [];
+  const format = `{{index ${labels} "${LABEL.app}"}}`;
+  const inspect = async (which: readonly string[]) =>
+    (await paas.docker([kind, 'inspect', ...which, '--format', format])).trimEnd().split('\n');
+  // All at once, unless one of them goes away meanwhile.
+  const appIds = await inspect(objects).catch(() =>
+    Promise.all(objects.map(async (object) => (await inspect([object]).catch(() => []))[0])),
+  );
+  return objects.flatMap((object, index): [string, string][] => {
+    const appId = appIds[index];
+    return appId === undefined || appId === '' || appId === '<no value>' ? [] : [[object, appId]];
+  });
 }
 
 /** I5: the servers of the router are the running web containers, in the worker that listens. */
