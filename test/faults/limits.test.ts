@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -87,52 +87,82 @@ async function ask(port: number): Promise<{ status: number | undefined; body: st
   });
 }
 
-it.skipIf(!existsSync('/sys/fs/cgroup/pids'))(
-  'without room for one more process what needs one is refused with a text, and nothing crashes',
-  async () => {
-    await using paas = await startPaas();
-    const { pid } = paas;
-    // The kernel does not hold root to RLIMIT_NPROC (prlimit --nproc): a control group does the same to it.
-    const group = `/sys/fs/cgroup/pids/paas-limits-${process.pid}`;
-    mkdirSync(group);
-    const limit = (most: string) => writeFileSync(join(group, 'pids.max'), most);
-    try {
-      writeFileSync(join(group, 'cgroup.procs'), String(pid));
-      const created = await paas.owner.cli(['create', 'crowded', '--no-remote']);
-      expect(created.code, created.all).toBe(0);
-      // Without a program that it runs for a moment: the end of one would leave room.
-      await eventually('it is alone', () => processesOf(group).join() === String(pid));
-      limit(readFileSync(join(group, 'pids.current'), 'utf8').trim());
-      const refused = await paas.owner.git(['ls-remote', `${paas.url}/crowded.git`]);
-      expect(refused.code).not.toBe(0);
-      expect(refused.all).toContain('The server has no room for one more process');
-      expect(refused.all).toContain('503');
-      expect((await paas.owner.api('GET', '/apps/crowded')).status).toBe(200);
-      limit('max');
-      const listed = await paas.owner.git(['ls-remote', `${paas.url}/crowded.git`]);
-      expect(listed.code, listed.all).toBe(0);
-      expect(paas.pid).toBe(pid);
-    } finally {
-      limit('max');
-      await eventually('an empty group', () => isEmptied(group));
-      rmdirSync(group);
-    }
-  },
-);
+it('without room for one more process what needs one is refused with a text, and nothing crashes', async () => {
+  await using paas = await startPaas();
+  const { pid } = paas;
+  // The kernel does not hold root to RLIMIT_NPROC (prlimit --nproc): a control group does the same to it.
+  await using group = openGroup();
+  group.add(Number(pid));
+  const created = await paas.owner.cli(['create', 'crowded', '--no-remote']);
+  expect(created.code, created.all).toBe(0);
+  // Without a program that it runs for a moment: the end of one would leave room.
+  await eventually('it is alone', () => group.guests().join() === String(pid));
+  group.limit(group.size());
+  const refused = await paas.owner.git(['ls-remote', `${paas.url}/crowded.git`]);
+  expect(refused.code).not.toBe(0);
+  expect(refused.all).toContain('The server has no room for one more process');
+  expect(refused.all).toContain('503');
+  expect((await paas.owner.api('GET', '/apps/crowded')).status).toBe(200);
+  group.limit('max');
+  const listed = await paas.owner.git(['ls-remote', `${paas.url}/crowded.git`]);
+  expect(listed.code, listed.all).toBe(0);
+  expect(paas.pid).toBe(pid);
+});
 
-/** Moves what is in a group out of it; false when some of it was new or had just ended. */
-function isEmptied(group: string): boolean {
-  const inside = processesOf(group);
-  for (const each of inside) {
-    try {
-      writeFileSync('/sys/fs/cgroup/pids/cgroup.procs', each);
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-    }
-  }
-  return inside.length === 0;
+interface Group extends AsyncDisposable {
+  add(pid: number): void;
+  /** Processes that were added, and those that they have started. */
+  guests(): string[];
+  /** How many tasks are in it now. */
+  size(): string;
+  limit(most: string): void;
 }
 
-function processesOf(group: string): string[] {
-  return readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+/** Where limits of tasks are, with version 1 and with version 2 of control groups, and which line of a process tells its group. */
+const HIERARCHIES = [
+  { mount: '/sys/fs/cgroup/pids', line: /^\d+:pids:(.*)$/m },
+  { mount: '/sys/fs/cgroup', line: /^0::(.*)$/m },
+];
+
+/** The control group of a container: so that the engine makes it, as it does where the test runs. */
+function openGroup(): Group {
+  const docker = (...args: string[]) => execFileSync('docker', args, { encoding: 'utf8' }).trim();
+  const label = `paas.instance=test-limits-${process.pid}`;
+  const options = ['--label', label, '--network', 'none', '--pids-limit', '5000'];
+  const container = docker('run', '-d', ...options, 'paas-stack-run:13', 'sleep', 'infinity');
+  const host = docker('inspect', '-f', '{{.State.Pid}}', container);
+  const found = HIERARCHIES.map(({ mount, line }) => {
+    const directoryOf = (pid: string) =>
+      join(mount, line.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1] ?? '/');
+    return { directory: directoryOf(host), home: directoryOf('self') };
+  }).find(({ directory }) => existsSync(join(directory, 'pids.max')));
+  if (found === undefined) throw new Error(`no control group of ${container} has a limit`);
+  const { directory, home } = found;
+  const write = (name: string, text: string) => writeFileSync(join(directory, name), text);
+  const all = () => readFileSync(join(directory, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+  const own = new Set(all());
+  const group: Group = {
+    add: (pid) => write('cgroup.procs', String(pid)),
+    guests: () => all().filter((pid) => !own.has(pid)),
+    size: () => readFileSync(join(directory, 'pids.current'), 'utf8').trim(),
+    limit: (most) => write('pids.max', most),
+    async [Symbol.asyncDispose]() {
+      group.limit('max');
+      await eventually('no guest is left', () => {
+        for (const pid of group.guests()) move(pid, home);
+        return group.guests().length === 0;
+      });
+      docker('rm', '--force', container);
+    },
+  };
+  return group;
+}
+
+/** One that has just ended needs no place. */
+function move(pid: string, group: string): void {
+  try {
+    writeFileSync(join(group, 'cgroup.procs'), pid);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
