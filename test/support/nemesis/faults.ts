@@ -1,5 +1,6 @@
 // What goes wrong, at random. A fault is injected, lasts a while, and is healed; what the platform must bring back by
-// itself (paasd apart, which a supervisor starts again as systemd would) is not healed here.
+// itself (paasd apart, which a supervisor starts again as systemd would) is not healed here. Each says whether it happened;
+// one that throws is a breach: either the platform or the nemesis did not do what it must.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,21 +9,25 @@ import Database from 'better-sqlite3';
 import type { DeployStep } from '../../../src/platform/deploy-steps.js';
 import { showProcesses } from '../../../src/router/runtime-api.js';
 import { armCrash, CRASH_POINTS, disarmCrash } from '../crash-points.js';
-import { eventually, requestAs } from '../house.js';
-import { STEADY } from './operations.js';
-import type { Visitors } from './visitors.js';
+import { eventually } from '../house.js';
+import { patience } from '../patience.js';
+import { hitDyno, type Outcome } from './hit-dyno.js';
+import { deployTo, STEADY } from './operations.js';
+import { answers, daemonServes } from './serving.js';
 import type { World } from './world.js';
 
 interface Fault {
   readonly name: string;
   readonly weight: number;
-  /** Injects it, waits, heals it. Resolves to what was hit. */
-  run(world: World, visitors: Visitors): Promise<string>;
+  /** Injects it, waits, heals it. */
+  run(world: World): Promise<Outcome>;
 }
 
-/** How long a killed HAProxy may be away, and how long afterwards a visitor may still find requests failing. */
-const ROUTER_LIMIT_MS = 30_000;
-const ROUTER_AFTERMATH_MS = 5000;
+/** How long a killed HAProxy may be away (F26), and a daemon that is told to end may take (F32). */
+const ROUTER_LIMIT_MS = 2000;
+const TERM_LIMIT_MS = 10_000;
+/** After that it does not come any more. */
+const GIVE_UP_MS = 30_000;
 
 /** Steps that deploys of an image come by; test/faults/crash-steps.test.ts has all. */
 const STEPS: readonly DeployStep[] = [
@@ -47,16 +52,8 @@ const FAULTS: readonly Fault[] = [
   { name: 'SIGTERM paasd', weight: 2, run: (world) => endDaemon(world, 'SIGTERM') },
   { name: 'crash at a step', weight: 4, run: crashAtStep },
   { name: 'kill -9 collector', weight: 1, run: killCollector },
-  {
-    name: 'kill -9 HAProxy worker',
-    weight: 1,
-    run: (world, visitors) => killRouter(world, visitors, 'worker'),
-  },
-  {
-    name: 'kill -9 HAProxy master',
-    weight: 1,
-    run: (world, visitors) => killRouter(world, visitors, 'master'),
-  },
+  { name: 'kill -9 HAProxy worker', weight: 1, run: (world) => killRouter(world, 'worker') },
+  { name: 'kill -9 HAProxy master', weight: 1, run: (world) => killRouter(world, 'master') },
   { name: 'kill -9 dockerd', weight: 2, run: killEngine },
   { name: 'docker rm -f', weight: 2, run: (world) => hitDyno(world, ['rm', '--force']) },
   { name: 'docker kill', weight: 2, run: (world) => hitDyno(world, ['kill']) },
@@ -67,8 +64,11 @@ const FAULTS: readonly Fault[] = [
   { name: 'database locked', weight: 1, run: lockDatabase },
 ];
 
-/** Injects one fault and heals it. */
-export async function doFault(world: World, visitors: Visitors): Promise<void> {
+/** How often each kind was tried, and how often it happened. */
+export type FaultCounts = Map<string, { tried: number; injected: number }>;
+
+/** Injects one fault, heals it, and counts it. */
+export async function doFault(world: World, counts: FaultCounts): Promise<void> {
   const { random, history } = world;
   let left = random.next() * FAULTS.reduce((sum, { weight }) => sum + weight, 0);
   const fault = FAULTS.find(({ weight }) => {
@@ -76,9 +76,31 @@ export async function doFault(world: World, visitors: Visitors): Promise<void> {
     return left < 0;
   });
   if (fault === undefined) return;
+  const count = counts.get(fault.name) ?? { tried: 0, injected: 0 };
+  counts.set(fault.name, count);
+  count.tried += 1;
   history.add('fault', fault.name);
-  const hit = await fault.run(world, visitors).catch((error: unknown) => `not injected: ${String(error)}`);
-  history.add('healed', `${fault.name}: ${hit}`);
+  try {
+    const outcome = await fault.run(world);
+    if ('hit' in outcome) count.injected += 1;
+    history.add('healed', `${fault.name}: ${'hit' in outcome ? outcome.hit : `missed, ${outcome.missed}`}`);
+  } catch (error) {
+    world.breach(`${fault.name}: ${String(error)}`);
+  }
+}
+
+/** `M of N faults injected (kind M of N, …)`, and the share. */
+export function sumFaults(counts: FaultCounts): { share: number; text: string } {
+  const sum = { tried: 0, injected: 0 };
+  for (const { tried, injected } of counts.values()) {
+    sum.tried += tried;
+    sum.injected += injected;
+  }
+  const kinds = [...counts].map(([name, { tried, injected }]) => `${name} ${injected} of ${tried}`).sort();
+  return {
+    share: sum.injected / Math.max(1, sum.tried),
+    text: `${sum.injected} of ${sum.tried} faults injected (${kinds.join(', ')})`,
+  };
 }
 
 /** Ends what a fault may have left: nothing is armed, cut off or held. */
@@ -89,99 +111,115 @@ export async function healAll(world: World): Promise<void> {
   if (world.engine.pid === undefined) await world.engine.start();
 }
 
-async function endDaemon(world: World, signal: 'SIGTERM' | 'SIGKILL'): Promise<string> {
+async function endDaemon(world: World, signal: 'SIGTERM' | 'SIGKILL'): Promise<Outcome> {
+  await daemonServes(world);
   world.holdsDaemon = true;
+  const startedAt = performance.now();
   const code = await world.paas.stop(signal);
+  const ms = Math.round(performance.now() - startedAt);
+  if (ms > patience(TERM_LIMIT_MS)) world.breach(`paasd took ${ms} ms to end after ${signal}`);
   const pause = world.random.int(0, 2000);
   await sleep(pause);
   world.holdsDaemon = false;
-  return `exit code ${code}, away for ${pause} ms`;
+  return { hit: `ended after ${ms} ms with ${code ?? signal}, away for ${pause} ms` };
 }
 
-async function crashAtStep(world: World): Promise<string> {
+/** With a deploy that comes by; what else happens may come by before. */
+async function crashAtStep(world: World): Promise<Outcome> {
   const step = world.random.pick(STEPS);
+  await daemonServes(world);
   armCrash(world.paas.dataDir, step, CRASH_POINTS[step].after);
-  const ended = await Promise.race([
+  const deployed = deployTo(world);
+  const hasEnded = await Promise.race([
     world.paas.whenEnded().then(() => true),
-    sleep(world.random.int(2000, 8000)).then(() => false),
+    sleep(GIVE_UP_MS / 2).then(() => false),
   ]);
   disarmCrash(world.paas.dataDir);
-  return ended ? step : `${step} did not come`;
+  await deployed;
+  return hasEnded ? { hit: step } : { missed: `${step} did not come` };
 }
 
-async function killCollector({ paas }: World): Promise<string> {
-  const pid = Number.parseInt(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'), 10);
-  process.kill(pid, 'SIGKILL');
-  return String(pid);
+async function killCollector({ paas }: World): Promise<Outcome> {
+  const pid = await eventually('a collector', () => {
+    const found = Number.parseInt(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'), 10);
+    return kill(found) && found;
+  });
+  return { hit: String(pid) };
 }
 
-async function killRouter({ paas }: World, visitors: Visitors, which: 'worker' | 'master'): Promise<string> {
-  const processes = await showProcesses(join(paas.dataDir, 'haproxy/master.sock'));
+/** Whether the process was there to be killed. */
+function kill(pid: number): boolean {
+  try {
+    process.kill(pid, 'SIGKILL');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** While paasd runs: it is what brings HAProxy back. */
+async function killRouter(world: World, which: 'worker' | 'master'): Promise<Outcome> {
+  await daemonServes(world);
+  const processes = await showProcesses(join(world.paas.dataDir, 'haproxy/master.sock'));
   const pid = processes[which];
-  if (pid === undefined) return 'there is none';
-  visitors.tolerate(ROUTER_LIMIT_MS);
-  process.kill(pid, 'SIGKILL');
-  const killedAt = performance.now();
-  // The daemon brings it back; it may be away itself.
-  await eventually('HAProxy answers again', () => answers(paas), ROUTER_LIMIT_MS);
-  visitors.tolerate(ROUTER_AFTERMATH_MS);
-  return `${pid}, back after ${Math.round(performance.now() - killedAt)} ms`;
-}
-
-async function answers(paas: World['paas']): Promise<boolean> {
-  return await requestAs(`${STEADY}.localhost`, paas.httpPort, '/', paas.address).then(
-    ({ status }) => status === 200,
-    () => false,
+  if (pid === undefined) return { missed: 'there is none' };
+  const excuse = world.excuse({ app: undefined, limitMs: ROUTER_LIMIT_MS });
+  if (!kill(pid)) return { missed: `${pid} has just ended` };
+  await eventually(
+    'HAProxy answers again',
+    async () => {
+      const now = await showProcesses(join(world.paas.dataDir, 'haproxy/master.sock')).catch(() => undefined);
+      return now?.[which] !== undefined && now[which] !== pid && (await answers(world, STEADY));
+    },
+    GIVE_UP_MS,
   );
+  const backAt = performance.now();
+  excuse.until = Math.min(excuse.until, backAt);
+  return { hit: `${pid}, back after ${Math.round(backAt - excuse.from)} ms` };
 }
 
-async function killEngine({ engine, random }: World): Promise<string> {
+async function killEngine({ engine, random }: World): Promise<Outcome> {
   await engine.kill9();
   const pause = random.int(500, 4000);
   await sleep(pause);
   await engine.start();
-  return `away for ${pause} ms`;
+  return { hit: `away for ${pause} ms` };
 }
 
-async function hitDyno({ paas, engine, random }: World, command: readonly string[]): Promise<string> {
-  const filters = ['--filter', `label=paas.instance=${paas.instance}`, '--filter', 'label=paas.role=dyno'];
-  const format = '{{.ID}} {{.Names}} {{.Label "paas.app-name"}}';
-  const rows = (await engine.docker(['ps', ...filters, '--format', format])).split('\n').filter(Boolean);
-  const others = rows.map((row) => row.split(' ')).filter(([, , app]) => app !== STEADY);
-  if (others.length === 0) return 'there is none';
-  const [id = '', name = ''] = random.pick(others);
-  await engine.docker([...command, id]);
-  return name;
-}
-
-async function cutEngine({ proxy, random }: World): Promise<string> {
+async function cutEngine({ proxy, random }: World): Promise<Outcome> {
   const pause = random.int(200, 5000);
   const refusal = proxy.cutOff();
   await sleep(pause);
   refusal.stop();
-  return `for ${pause} ms`;
+  if (refusal.told === 0) return { missed: `nobody asked for ${pause} ms` };
+  return { hit: `for ${pause} ms, ${refusal.told} calls` };
 }
 
-async function loseAnswer({ proxy, random }: World): Promise<string> {
+async function loseAnswer(world: World): Promise<Outcome> {
+  const { proxy, random } = world;
   const what = random.pick(['create', 'start', 'stop', 'attach', 'json', 'wait']);
   const lie = proxy.lie(new RegExp(`/containers/\\S*\\b${what}\\b`), { kind: 'lose-answer' }, 1);
-  await sleep(random.int(1000, 4000));
+  const deployed = deployTo(world);
+  const lost = await eventually('it is lost', () => lie.told > 0, GIVE_UP_MS / 2).catch(() => false);
   lie.stop();
-  return lie.told === 0 ? `${what}: none came` : what;
+  await deployed;
+  return lost ? { hit: what } : { missed: `no ${what} came` };
 }
 
-async function cutEvents({ proxy }: World): Promise<string> {
-  return `${proxy.cut(/\/events/)} of them`;
+async function cutEvents(world: World): Promise<Outcome> {
+  await daemonServes(world);
+  const count = world.proxy.cut(/\/events/);
+  return count === 0 ? { missed: 'there is none' } : { hit: `${count} of them` };
 }
 
-async function lockDatabase({ paas, random }: World): Promise<string> {
-  const db = new Database(join(paas.dataDir, 'paas.sqlite'), { timeout: 2000 });
+async function lockDatabase({ paas, random }: World): Promise<Outcome> {
+  const db = new Database(join(paas.dataDir, 'paas.sqlite'), { timeout: 10_000 });
   try {
     const pause = random.int(500, 8000);
     db.exec('begin immediate');
     await sleep(pause);
     db.exec('rollback');
-    return `for ${pause} ms`;
+    return { hit: `for ${pause} ms` };
   } finally {
     db.close();
   }

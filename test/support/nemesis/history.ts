@@ -3,7 +3,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 
 export interface History {
-  /** `kind` is one word: op, ok, no, lost, fault, heal, check, breach. */
+  /** `kind` is one word: op, done, refused, lost, none, fault, healed, back, check, start, end, BREACH. */
   add(kind: string, text: string): void;
   readonly path: string;
 }
@@ -15,7 +15,7 @@ export function openHistory(path: string): History {
     path,
     add(kind, text) {
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(2).padStart(8);
-      const line = `${seconds} ${kind.padEnd(6)} ${text}\n`;
+      const line = `${seconds} ${kind.padEnd(7)} ${text}\n`;
       appendFileSync(path, line);
       process.stdout.write(line);
     },

@@ -7,8 +7,16 @@ import { type Answer, addApp, type World } from './world.js';
 interface Operation {
   readonly name: string;
   readonly weight: number;
-  /** Does it; resolves to what to write into the history. */
-  run(world: World, app: AppModel): Promise<string>;
+  /** Does it; undefined when there was nothing to do. */
+  run(world: World, app: AppModel): Promise<Done | undefined>;
+}
+
+/** How an operation ended. */
+export interface Done {
+  /** `refused`: answered that it was not done. `lost`: no answer came. */
+  readonly kind: 'done' | 'refused' | 'lost';
+  /** For the history. */
+  readonly text: string;
 }
 
 const MAX_WEB = 3;
@@ -16,6 +24,9 @@ const MAX_APPS = 5;
 const BUILD_LIMIT_MS = 60_000;
 /** An app that nothing is done to. */
 export const STEADY = 'steady';
+/** An app that is operated on while it is visited: it is never scaled to zero nor destroyed. */
+export const VISITED = 'oak';
+const VISITED_SHARE = 0.4;
 
 const OPERATIONS: readonly Operation[] = [
   { name: 'deploy', weight: 5, run: deploy },
@@ -27,44 +38,67 @@ const OPERATIONS: readonly Operation[] = [
   { name: 'destroy', weight: 1, run: destroy },
 ];
 
-/** Does one operation on an app that nobody is at work on; false when there is none. */
-export async function doOperation(world: World): Promise<boolean> {
-  const { apps, busy, random, history } = world;
-  const free = [...apps.values()].filter((app) => !busy.has(app.name) && app.name !== STEADY);
-  if (free.length === 0) return false;
-  const app = random.pick(free);
-  const operation = app.certainlyExists ? chooseOperation(world) : { name: 'create', run: create };
+/** Does one operation on an app that nobody is at work on; undefined when there is none, or nothing to do. */
+export async function doOperation(world: World): Promise<Done | undefined> {
+  const free = freeApps(world);
+  if (free.length === 0) return undefined;
+  const visited = free.find(({ name }) => name === VISITED);
+  const isVisited = world.random.next() < VISITED_SHARE;
+  const app = visited !== undefined && isVisited ? visited : world.random.pick(free);
+  const operation = app.certainlyExists ? chooseOperation(world, app) : { name: 'create', run: create };
+  return await operate(world, app, operation);
+}
+
+/** Deploys to the visited app, which always has a dyno, or to another; undefined when somebody is at work on all. */
+export async function deployTo(world: World): Promise<Done | undefined> {
+  const free = freeApps(world).filter((app) => app.certainlyExists);
+  const app = free.find(({ name }) => name === VISITED) ?? free[0];
+  return app && (await operate(world, app, { name: 'deploy', run: deploy }));
+}
+
+function freeApps({ apps, busy }: World): AppModel[] {
+  return [...apps.values()].filter((app) => !busy.has(app.name) && app.name !== STEADY);
+}
+
+async function operate(
+  world: World,
+  app: AppModel,
+  { name, run }: Pick<Operation, 'name' | 'run'>,
+): Promise<Done | undefined> {
+  const { busy, history } = world;
   busy.add(app.name);
   try {
-    history.add('op', `${operation.name} ${app.name}`);
-    history.add('done', `${operation.name} ${app.name}: ${await operation.run(world, app)}`);
+    history.add('op', `${name} ${app.name}`);
+    const done = await run(world, app);
+    history.add(done?.kind ?? 'none', `${name} ${app.name}: ${done?.text ?? 'nothing to do'}`);
+    return done;
   } finally {
     busy.delete(app.name);
   }
-  return true;
 }
 
 /** Creates an app and deploys to it; for the start of a run. Throws when that fails. */
 export async function createFirst(world: World, name: string): Promise<void> {
-  world.history.add('done', `create ${name}: ${await create(world, addApp(world, name, false))}`);
+  await operate(world, addApp(world, name, false), { name: 'create', run: create });
   const app = world.apps.get(name);
   if (app === undefined || !app.certainlyExists) throw new Error(`no ${name}`);
-  world.history.add('done', `deploy ${name}: ${await deploy(world, app)}`);
+  await operate(world, app, { name: 'deploy', run: deploy });
   if (app.releases.size < 1) throw new Error(`${name} was not deployed`);
 }
 
-function chooseOperation({ random }: World): Operation {
-  let left = random.next() * OPERATIONS.reduce((sum, { weight }) => sum + weight, 0);
-  const chosen = OPERATIONS.find(({ weight }) => {
+function chooseOperation({ random }: World, app: AppModel): Operation {
+  const able = OPERATIONS.filter(({ run }) => app.name !== VISITED || run !== destroy);
+  let left = random.next() * able.reduce((sum, { weight }) => sum + weight, 0);
+  const chosen = able.find(({ weight }) => {
     left -= weight;
     return left < 0;
   });
-  return chosen ?? random.pick(OPERATIONS);
+  return chosen ?? random.pick(able);
 }
 
-async function create(world: World, app: AppModel): Promise<string> {
+async function create(world: World, app: AppModel): Promise<Done | undefined> {
   const alive = [...world.apps.values()].filter(({ exists }) => exists.allows(true)).length;
-  if (alive > MAX_APPS && !app.exists.allows(true)) return 'there are enough';
+  if (alive > MAX_APPS && !app.exists.allows(true)) return undefined;
   const answer = await world.call('POST', '/apps', { name: app.name });
   // Whatever was of an app of this name before is gone.
   if (answer?.status === 201) addApp(world, app.name, true);
@@ -75,14 +109,14 @@ async function create(world: World, app: AppModel): Promise<string> {
   return outcome(answer);
 }
 
-async function destroy(world: World, app: AppModel): Promise<string> {
+async function destroy(world: World, app: AppModel): Promise<Done> {
   const answer = await world.call('DELETE', `/apps/${app.name}`);
   if (answer?.status === 200) app.exists.settle(false);
   else if (mayHaveHappened(answer)) app.exists.allow(false);
   return outcome(answer);
 }
 
-async function deploy(world: World, app: AppModel): Promise<string> {
+async function deploy(world: World, app: AppModel): Promise<Done> {
   const image = world.random.pick(world.images).reference;
   const answer = await world.call('POST', `/apps/${app.name}/builds`, { image });
   if (answer?.status !== 201) return outcome(answer);
@@ -92,16 +126,19 @@ async function deploy(world: World, app: AppModel): Promise<string> {
     const build = await world.call('GET', `/apps/${app.name}/builds/${id}`);
     if (build?.status === 404) {
       world.breach(`I2 the build ${id} of ${app.name} was answered and is not there`);
-      return 'lost';
+      return { kind: 'lost', text: 'not there' };
     }
     const found = build?.body as BuildAnswer | undefined;
     if (build?.status === 200 && found?.status !== 'pending' && found?.status !== 'queued') {
       if (found?.release) app.releases.set(found.release.version, found.release.id);
-      return `${image} ${found?.status} v${found?.release?.version ?? '-'}`;
+      return {
+        kind: found?.status === 'succeeded' ? 'done' : 'refused',
+        text: `${image} ${found?.status} v${found?.release?.version ?? '-'}`,
+      };
     }
     await sleep(200);
   }
-  return 'still pending';
+  return { kind: 'lost', text: 'still pending' };
 }
 
 interface BuildAnswer {
@@ -109,16 +146,16 @@ interface BuildAnswer {
   readonly release: { readonly id: string; readonly version: number } | null;
 }
 
-async function scale(world: World, app: AppModel): Promise<string> {
-  const quantity = world.random.int(0, MAX_WEB);
+async function scale(world: World, app: AppModel): Promise<Done> {
+  const quantity = world.random.int(app.name === VISITED ? 1 : 0, MAX_WEB);
   const updates = [{ type: 'web', quantity }];
   const answer = await world.call('PATCH', `/apps/${app.name}/formation`, { updates });
   if (answer?.status === 200) app.web.settle(quantity);
   else if (mayHaveHappened(answer)) app.web.allow(quantity);
-  return `web=${quantity} ${outcome(answer)}`;
+  return outcome(answer, `web=${quantity} `);
 }
 
-async function changeConfig(world: World, app: AppModel): Promise<string> {
+async function changeConfig(world: World, app: AppModel): Promise<Done> {
   const name = `K${world.random.int(1, 4)}`;
   const value = world.random.next() < 0.3 ? null : `v${world.random.int(1, 1000)}`;
   const isKnown = !app.config.allows(UNKNOWN);
@@ -133,7 +170,7 @@ async function changeConfig(world: World, app: AppModel): Promise<string> {
   } else if (mayHaveHappened(answer)) {
     for (const text of wanted) app.config.allow(text);
   }
-  return `${name}=${value} ${outcome(answer)}`;
+  return outcome(answer, `${name}=${value} `);
 }
 
 function withVariable(config: string, name: string, value: string | null): string {
@@ -141,7 +178,7 @@ function withVariable(config: string, name: string, value: string | null): strin
   return configText(value === null ? others : { ...others, [name]: value });
 }
 
-async function restart(world: World, app: AppModel): Promise<string> {
+async function restart(world: World, app: AppModel): Promise<Done> {
   return outcome(await world.call('DELETE', `/apps/${app.name}/dynos`));
 }
 
@@ -171,10 +208,10 @@ export function wentBack(app: AppModel, releases: readonly ReleaseAnswer[]): boo
   return isNew;
 }
 
-async function rollBack(world: World, app: AppModel): Promise<string> {
+async function rollBack(world: World, app: AppModel): Promise<Done | undefined> {
   const releases = await listReleases(world, app);
   const able = releases.filter(({ status, current, slug }) => status === 'succeeded' && !current && slug);
-  if (able.length === 0) return 'nothing to go back to';
+  if (able.length === 0) return undefined;
   const target = world.random.pick(able);
   const answer = await world.call('POST', `/apps/${app.name}/releases`, { release: target.id });
   if (answer?.status === 201) {
@@ -184,10 +221,10 @@ async function rollBack(world: World, app: AppModel): Promise<string> {
   // The config vars come back with it.
   if (answer?.status === 201) app.config.settle(UNKNOWN);
   else if (mayHaveHappened(answer)) app.config.allow(UNKNOWN);
-  return `to v${target.version} ${outcome(answer)}`;
+  return outcome(answer, `to v${target.version} `);
 }
 
-async function changeDomain(world: World, app: AppModel): Promise<string> {
+async function changeDomain(world: World, app: AppModel): Promise<Done> {
   const hostname = `d${world.random.int(1, 3)}.${app.name}.test`;
   const fact = app.domains.get(hostname) ?? new Fact(false);
   app.domains.set(hostname, fact);
@@ -197,7 +234,7 @@ async function changeDomain(world: World, app: AppModel): Promise<string> {
     : await world.call('DELETE', `/apps/${app.name}/domains/${hostname}`);
   if (answer !== undefined && answer.status < 300) fact.settle(adds);
   else if (mayHaveHappened(answer)) fact.allow(adds);
-  return `${adds ? 'add' : 'remove'} ${hostname} ${outcome(answer)}`;
+  return outcome(answer, `${adds ? 'add' : 'remove'} ${hostname} `);
 }
 
 /** What the platform refused has not happened; what got no answer, or failed half-way, may have. */
@@ -205,8 +242,8 @@ function mayHaveHappened(answer: Answer | undefined): boolean {
   return answer === undefined || answer.status >= 500;
 }
 
-function outcome(answer: Answer | undefined): string {
-  if (answer === undefined) return 'no answer';
-  if (answer.status < 300) return String(answer.status);
-  return `${answer.status} ${JSON.stringify(answer.body).slice(0, 160)}`;
+function outcome(answer: Answer | undefined, what = ''): Done {
+  if (answer === undefined) return { kind: 'lost', text: `${what}no answer` };
+  if (answer.status < 300) return { kind: 'done', text: `${what}${answer.status}` };
+  return { kind: 'refused', text: `${what}${answer.status} ${JSON.stringify(answer.body).slice(0, 160)}` };
 }

@@ -1,47 +1,43 @@
-// Visitors of the app that nothing is done to: each request must be answered, whatever happens around it.
+// Visitors of an app that nothing is done to, and of one that is operated on. excuses.ts says which requests may fail.
 
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Failure } from './excuses.js';
 
 export interface Visitors {
-  /** From now on for so long, what fails is not counted. */
-  tolerate(ms: number): void;
-  readonly requests: number;
+  /** Requests answered so far, by app. */
+  readonly requests: Readonly<Record<string, number>>;
   /** What went wrong since the last call. */
-  takeFailures(): string[];
+  takeFailures(): Failure[];
   stop(): Promise<void>;
 }
 
 const PAUSE_MS = 50;
 const ANSWER_LIMIT_MS = 20_000;
 
-/** A visitor with a kept connection and one without. */
-export function startVisitors(target: { host: string; address: string; port: number }): Visitors {
-  let failures: string[] = [];
-  let requests = 0;
-  let toleratedUntil = 0;
+/** For each app a visitor with a kept connection and one without. */
+export function startVisitors(target: { apps: readonly string[]; address: string; port: number }): Visitors {
+  let failures: Failure[] = [];
+  const requests: Record<string, number> = Object.fromEntries(target.apps.map((app) => [app, 0]));
   let isOver = false;
-  const clients = [true, false].map(async (keepAlive) => {
+  const visit = async (app: string, keepAlive: boolean) => {
     const agent = new Agent({ keepAlive, maxSockets: 1 });
+    const visitor = keepAlive ? 'kept connection' : 'own connection';
     while (!isOver) {
-      const startedAt = performance.now();
-      const result = await getOnce(target, agent);
-      requests += 1;
-      if (result !== '200' && startedAt > toleratedUntil && !isOver) {
-        const kind = keepAlive ? 'kept connection' : 'own connection';
-        failures.push(`${new Date().toISOString()} ${kind}: ${result}`);
+      const from = performance.now();
+      const result = await getOnce({ ...target, host: `${app}.localhost` }, agent);
+      requests[app] = (requests[app] ?? 0) + 1;
+      if (result !== '200' && !isOver) {
+        const text = `${new Date().toISOString()} ${app}, ${visitor}: ${result}`;
+        failures.push({ app, visitor, from, until: performance.now(), text });
       }
       await sleep(PAUSE_MS);
     }
     agent.destroy();
-  });
+  };
+  const clients = target.apps.flatMap((app) => [visit(app, true), visit(app, false)]);
   return {
-    tolerate(ms) {
-      toleratedUntil = performance.now() + ms;
-    },
-    get requests() {
-      return requests;
-    },
+    requests,
     takeFailures() {
       const taken = failures;
       failures = [];

@@ -5,8 +5,10 @@ import { crashingDaemon } from '../crash-points.js';
 import { type EngineProxy, openEngineProxy } from '../engine-proxy.js';
 import { newHistory, type History as Seen } from '../invariants.js';
 import { type Paas, startPaas } from '../paas.js';
+import { patience } from '../patience.js';
 import { openPrivateEngine, type PrivateEngine } from '../private-engine.js';
 import { importTinyImage } from '../tiny-image.js';
+import type { Excuse } from './excuses.js';
 import type { History } from './history.js';
 import { AppModel } from './model.js';
 import type { Random } from './random.js';
@@ -30,6 +32,9 @@ export interface World extends AsyncDisposable {
   /** A promise that was broken. */
   breach(text: string): void;
   readonly breaches: readonly string[];
+  /** From now on for so long (more on a busy machine) requests to the app, or to all, may fail. */
+  excuse(what: { app: string | undefined; limitMs: number; most?: number }): Excuse;
+  readonly excuses: readonly Excuse[];
   /** Log lines of apps in which some are missing, by name. */
   readonly evidence: Map<string, readonly string[]>;
   /** A call to the API; undefined when no answer came. */
@@ -93,8 +98,16 @@ async function openParts(engine: PrivateEngine, owned: AsyncDisposable[]) {
 
 function emptyBooks(history: History) {
   const breaches: string[] = [];
+  const excuses: Excuse[] = [];
   return {
     breaches,
+    excuses,
+    excuse({ app, limitMs, most = Number.POSITIVE_INFINITY }: Parameters<World['excuse']>[0]) {
+      const from = performance.now();
+      const excuse: Excuse = { app, from, until: from + patience(limitMs), most };
+      excuses.push(excuse);
+      return excuse;
+    },
     apps: new Map<string, AppModel>(),
     seen: newHistory(),
     evidence: new Map<string, readonly string[]>(),
