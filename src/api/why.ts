@@ -38,7 +38,7 @@ export function addWhyRoutes(
       }
       const present = presenter(redaction(secretsOf(db, app)));
       if (dyno !== undefined) {
-        const explanation = why.dyno(app, dyno);
+        const explanation = await why.dyno(app, dyno);
         const lines = await deps.logs.read({ appId: app.id, process: dyno, lines: SHOWN_LINES });
         const incidents = listIncidents(db, app.id, { dyno, limit: SHOWN_INCIDENTS });
         return present([explanation], incidents, lines.map(formatLine));

@@ -110,7 +110,12 @@ export function createDynos(options: DynosOptions): Dynos {
     oneOffs,
     run: () => runLoops(options, parts),
     formation,
-    why: createWhy({ db, healthNotes: parts.liveness.healthNotes, listFormation: formation }),
+    why: createWhy({
+      ...options,
+      oneOffs,
+      healthNotes: parts.liveness.healthNotes,
+      listFormation: formation,
+    }),
     runChecks: createRunChecks({
       db,
       engine: options.engine,

@@ -12,6 +12,7 @@ import { DEFAULT_SIZE, parseSize } from '../platform/sizes.js';
 import { createContainer } from './create-container.js';
 import { type Dyno, dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
+import { describeMemoryEnd, memoryCause } from './out-of-memory.js';
 
 export interface OneOffRequest {
   readonly app: App;
@@ -193,12 +194,27 @@ async function waitAndRemove(
   name: string,
 ): Promise<{ exitCode: number }> {
   const { exitCode } = await deps.engine.waitContainer(containerId, { signal: deps.signal });
+  const memory = await memoryEnd(deps, containerId);
+  if (memory !== undefined) deps.dynoLog.platform(appId, name, memory);
   deps.dynoLog.platform(appId, name, `Process exited with status ${exitCode}`);
   deps.dynoLog.platform(appId, name, 'State changed from up to complete');
   // The engine delivers the last output after the end; removal would cut it off.
   await sleep(LAST_OUTPUT_MS, undefined, { signal: deps.signal }).catch(() => undefined);
   await deps.engine.removeContainer(containerId);
   return { exitCode };
+}
+
+/** One sentence when it ended at its memory limit. */
+async function memoryEnd({ engine, log }: OneOffDeps, containerId: string): Promise<string | undefined> {
+  try {
+    const details = await engine.inspectContainer(containerId);
+    const cause = memoryCause(details, undefined);
+    return cause && describeMemoryEnd(cause, Number(details.labels[LABEL.memory]));
+  } catch (error) {
+    // Its exit status is still to be told.
+    log.debug({ err: error, containerId }, 'a one-off dyno that ended could not be looked at');
+    return undefined;
+  }
 }
 
 const LAST_OUTPUT_MS = 50;

@@ -3,6 +3,7 @@
 
 import type { Database } from '../db/database.js';
 import { PaasError, quoteValue } from '../errors.js';
+import type { LogClient } from '../logs/client.js';
 import type { App } from '../platform/apps.js';
 import { listBuilds } from '../platform/builds.js';
 import { describeProbe } from '../platform/check.js';
@@ -18,47 +19,39 @@ import { explainDyno } from './explain-dyno.js';
 import { explainRelease } from './explain-release.js';
 import { type Explanation, isUnwell } from './explanation.js';
 import type { HealthNotes } from './health-notes.js';
+import type { OneOffs } from './one-off.js';
 import { WEB_PORT } from './routing.js';
+import { isOneOffName, whyOneOff } from './why-one-off.js';
 
 export interface Why {
-  /** One dyno of the formation, such as `web.2`. Throws `not_found` for a name that is none. */
-  dyno(app: App, name: string): Explanation;
+  /** A dyno of the formation (`web.2`), or a one-off one (`run.1234`). Throws `not_found` for a name that is none. */
+  dyno(app: App, name: string): Promise<Explanation>;
   /** One release, by `v12`, `12` or id. Throws `not_found`. */
   release(app: App, versionOrId: string): Explanation;
   /** The app, its release that runs (or waits), and each of its dynos. */
   app(app: App): Explanation[];
 }
 
-export function createWhy(deps: {
-  db: Database;
-  healthNotes: HealthNotes;
+/** Of the formation. */
+interface Place {
+  readonly type: string;
+  readonly number: number;
+}
+
+interface WhyDeps {
+  readonly db: Database;
+  readonly healthNotes: HealthNotes;
   /** The dynos of the formation. */
-  listFormation: (app: App) => readonly Dyno[];
-}): Why {
+  readonly listFormation: (app: App) => readonly Dyno[];
+  readonly oneOffs: Pick<OneOffs, 'list'>;
+  readonly logs: Pick<LogClient, 'read'>;
+}
+
+export function createWhy(deps: WhyDeps): Why {
   const { db, listFormation } = deps;
 
-  function dynoOf(app: App, place: { type: string; number: number }, dynos: readonly Dyno[]): Explanation {
-    const name = dynoName(place);
-    const dyno = dynos.find((candidate) => candidate.name === name);
-    const release = currentRelease(db, app.id);
-    const releaseVersion = dyno?.releaseVersion ?? release?.version;
-    const { startup } = checksOf(db, { app, type: place.type, releaseVersion });
-    const crash = listCrashes(db, app.id).find((row) => dynoName(row) === name);
-    return explainDyno({
-      app,
-      name,
-      type: place.type,
-      dyno,
-      quantity: getFormation(db, app.id).find((entry) => entry.type === place.type)?.quantity,
-      hasCode: release?.image !== undefined,
-      note: dyno?.containerId === undefined ? undefined : deps.healthNotes.get(dyno.containerId),
-      startupCheck:
-        startup.checks.map((check) => describeProbe(check.probe, WEB_PORT)).join(', ') || undefined,
-      incident: listIncidents(db, app.id, { dyno: name, limit: 1 })[0],
-      crashes: crash !== undefined && crash.releaseVersion === releaseVersion ? crash.count : 0,
-      nowMs: db.now(),
-    });
-  }
+  const dynoOf = (app: App, place: Place, dynos: readonly Dyno[]) =>
+    explainPlace(deps, app, { place, dynos });
 
   function releaseOf(app: App, release: Release): Explanation {
     const dynos = listFormation(app);
@@ -86,7 +79,10 @@ export function createWhy(deps: {
   }
 
   return {
-    dyno: (app, name) => dynoOf(app, readName(app, name), listFormation(app)),
+    dyno: async (app, name) =>
+      isOneOffName(name)
+        ? await whyOneOff(deps, app, name)
+        : dynoOf(app, readName(app, name), listFormation(app)),
     release: (app, versionOrId) => releaseOf(app, findRelease(db, app, versionOrId)),
     app(app) {
       const current = currentRelease(db, app.id);
@@ -107,7 +103,34 @@ export function createWhy(deps: {
   };
 }
 
-function readName(app: App, name: string): { type: string; number: number } {
+function explainPlace(
+  deps: WhyDeps,
+  app: App,
+  { place, dynos }: { place: Place; dynos: readonly Dyno[] },
+): Explanation {
+  const { db } = deps;
+  const name = dynoName(place);
+  const dyno = dynos.find((candidate) => candidate.name === name);
+  const release = currentRelease(db, app.id);
+  const releaseVersion = dyno?.releaseVersion ?? release?.version;
+  const { startup } = checksOf(db, { app, type: place.type, releaseVersion });
+  const crash = listCrashes(db, app.id).find((row) => dynoName(row) === name);
+  return explainDyno({
+    app,
+    name,
+    type: place.type,
+    dyno,
+    quantity: getFormation(db, app.id).find((entry) => entry.type === place.type)?.quantity,
+    hasCode: release?.image !== undefined,
+    note: dyno?.containerId === undefined ? undefined : deps.healthNotes.get(dyno.containerId),
+    startupCheck: startup.checks.map((check) => describeProbe(check.probe, WEB_PORT)).join(', ') || undefined,
+    incident: listIncidents(db, app.id, { dyno: name, limit: 1 })[0],
+    crashes: crash !== undefined && crash.releaseVersion === releaseVersion ? crash.count : 0,
+    nowMs: db.now(),
+  });
+}
+
+function readName(app: App, name: string): Place {
   const [, type, digits] = /^([A-Za-z0-9_-]{1,63})\.([1-9]\d{0,5})$/.exec(name) ?? [];
   if (type === undefined || type === 'run' || type === 'release') {
     throw new PaasError('not_found', `Couldn't find the dyno ${quoteValue(name)} of ${app.name}.`, {

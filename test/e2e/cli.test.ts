@@ -264,6 +264,13 @@ describe('paas', () => {
     expect(shell.code).toBe(3);
     expect(shell.stdout).toMatch(/^12 run\.\d+ red\n$/);
     expect(shell.stderr).toMatch(/Running .* up, run\.\d+/);
+    const [name = ''] = /run\.\d+/.exec(shell.stdout) ?? [];
+    const why = await eventually('why it ended', async () => {
+      const { stdout } = await ok(['why', name, '-a', APP]);
+      return stdout.includes('Exit code: 3') && stdout;
+    });
+    expect(why).toMatch(new RegExp(`^${name}: ended\n`));
+    expect(why).toContain('echo $A$B $DYNO $COLOR; exit 3');
     const terminal = await onTerminal(['run', '-a', APP, 'tty; stty size']);
     expect(terminal.all).toContain('/dev/pts/');
     const binary = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256));

@@ -213,11 +213,25 @@ describe('dynos', () => {
     const stderr = collect(oneOff.attachment?.stderr);
     await oneOff.start();
     const ended = oneOff.wait();
+    const { name } = oneOff.dyno;
+    expect(await house.dynos.why.dyno(app, name)).toMatchObject({
+      subject: name,
+      state: 'up',
+      evidence: { release: 'v2' },
+    });
     oneOff.attachment?.stdin.end('to the process');
     expect((await ended).exitCode).toBe(7);
     expect(await stdout).toBe('to the process');
     expect(await stderr).toBe(`${oneOff.dyno.name}\n`);
-    expect(oneOff.dyno.name).toMatch(/^run\.\d{4}$/);
+    expect(name).toMatch(/^run\.\d{4}$/);
+    const why = await eventually('its end is told', async () => {
+      const told = await house.dynos.why.dyno(app, name);
+      return told.evidence['exit_code'] !== undefined && told;
+    });
+    expect(why).toMatchObject({ state: 'ended', evidence: { exit_code: 7 } });
+    expect(why.evidence['command']).toContain('cat; echo "$DYNO" >&2; exit 7');
+    expect(why.nextStep).toContain('goes to its terminal only');
+    await expect(house.dynos.why.dyno(app, 'run.999')).rejects.toMatchObject({ id: 'not_found' });
   });
 
   it('removes everything of a destroyed app', async () => {

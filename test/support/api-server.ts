@@ -71,7 +71,13 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
     deploys,
     pushes,
     dynos: { list: async () => [], runChecks: async () => [], whenRouted: async () => undefined },
-    why: createWhy({ db, healthNotes: createHealthNotes(), listFormation: () => [] }),
+    why: createWhy({
+      db,
+      healthNotes: createHealthNotes(),
+      listFormation: () => [],
+      oneOffs: { list: async () => [] },
+      logs: { read: async () => [] },
+    }),
     oneOffs: {
       create: () => Promise.reject(new Error('no one-off dynos in this test')),
       kill: async () => undefined,

@@ -3,9 +3,11 @@ import type { Dyno } from '../../../src/dynos/dyno.js';
 import { meaningOf } from '../../../src/dynos/exit-status.js';
 import { type AppFacts, explainApp } from '../../../src/dynos/explain-app.js';
 import { type DynoFacts, explainDyno } from '../../../src/dynos/explain-dyno.js';
+import { explainOneOff, readToldRun, type ToldRun } from '../../../src/dynos/explain-one-off.js';
 import { explainRelease, type ReleaseFacts } from '../../../src/dynos/explain-release.js';
 import type { Explanation } from '../../../src/dynos/explanation.js';
 import type { AccountId, AppId, BuildId, ReleaseId } from '../../../src/ids.js';
+import type { LogLine } from '../../../src/logs/line.js';
 import type { Evidence, Incident, IncidentKind } from '../../../src/platform/incidents.js';
 import type { Release } from '../../../src/platform/releases.js';
 
@@ -417,3 +419,75 @@ describe('explainApp', () => {
 function exactly(text: string): RegExp {
   return new RegExp(`^${text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`);
 }
+
+describe('explainOneOff', () => {
+  const lines = (...texts: string[]): LogLine[] =>
+    texts.map((text, index) => ({
+      seq: index,
+      timestampUs: (index + 1) * 30_000_000,
+      source: 'heroku',
+      process: 'run.1234',
+      text,
+    }));
+  const start = 'Starting process with command `bin/migrate`';
+  const up = 'State changed from starting to up';
+  const exited = (status: number) => `Process exited with status ${status}`;
+  const explain = (told: ToldRun | undefined, change: Partial<Parameters<typeof explainOneOff>[0]> = {}) =>
+    explainOneOff({
+      app: { name: 'shop' },
+      name: 'run.1234',
+      dyno: undefined,
+      told: told ?? {},
+      hasOutput: true,
+      ...change,
+    });
+  const oneOff = (state: Dyno['state']) => dyno({ name: 'run.1234', type: 'run', number: 1234, state });
+
+  it('says what runs, and how to end it', () => {
+    expect(explain(readToldRun(lines(start, up)), { dyno: oneOff('up') })).toMatchObject({
+      state: 'up',
+      cause: 'A one-off dyno of v12: it runs until its command ends',
+      since: NOW - 5000,
+      evidence: { command: 'bin/migrate', release: 'v12', size: '512M' },
+      nextStep: 'To end it: paas ps:stop run.1234 -a shop',
+    });
+    expect(explain({}, { dyno: oneOff('starting') }).state).toBe('starting');
+  });
+
+  it('says how it ended, from the last run of that name', () => {
+    const again = readToldRun(
+      lines(start, up, exited(0), start, up, exited(3), 'State changed from up to complete'),
+    );
+    expect(explain(again)).toMatchObject({
+      state: 'ended',
+      cause: 'Its process exited with 3 after 60 seconds: a status of its own',
+      since: 180_000,
+      evidence: { command: 'bin/migrate', exit_code: 3, ran_ms: 60_000 },
+      nextStep: 'See what it said: paas logs --dyno run.1234 -a shop',
+    });
+    const fine = explain(readToldRun(lines(start, up, exited(0))));
+    expect(fine).toMatchObject({ state: 'complete', nextStep: undefined });
+    expect(fine.cause).toBe('Its command ended by itself, without an error after 60 seconds');
+    const killed = readToldRun(
+      lines(start, up, 'Error R15 (Memory quota vastly exceeded) -> x', exited(137)),
+    );
+    expect(explain(killed)).toMatchObject({
+      cause: expect.stringContaining('Error R15'),
+      nextStep: 'Give it more memory, such as: paas run --size 1g',
+    });
+  });
+
+  it('says what is known when its end is not', () => {
+    const unknown = explain(readToldRun(lines(start, up)), { hasOutput: false });
+    expect(unknown).toMatchObject({ state: 'ended', since: 30_000, evidence: { command: 'bin/migrate' } });
+    expect(unknown.cause).toContain('how it ended is not known');
+    expect(unknown.nextStep).toContain('goes to its terminal only');
+    // Retention took its beginning; a command of several lines is cut at its first.
+    expect(readToldRun(lines(up, exited(1)))).toMatchObject({ command: undefined, exitCode: 1 });
+    expect(readToldRun(lines('Starting process with command `a', 'b`', exited(1)))).toMatchObject({
+      command: 'a',
+      exitCode: 1,
+    });
+    expect(readToldRun([])).toBeUndefined();
+  });
+});
