@@ -8,7 +8,7 @@ import type { LogClient } from '../logs/client.js';
 import { formatLine } from '../logs/line.js';
 import { type App, findAppFor } from '../platform/apps.js';
 import { type Incident, listIncidents } from '../platform/incidents.js';
-import { redaction } from '../platform/redact.js';
+import { type Config, redaction } from '../platform/redact.js';
 import { findRelease, getLatestConfig, getReleaseConfig, listReleases } from '../platform/releases.js';
 import { AppParams } from '../schemas/parts.js';
 import * as schema from '../schemas/why.js';
@@ -36,7 +36,7 @@ export function addWhyRoutes(
       if (dyno !== undefined && release !== undefined) {
         throw new PaasError('bad_request', 'Ask for a dyno or for a release, not for both.');
       }
-      const present = presenter(redaction(secretsOf(db, app)));
+      const present = presenter(redaction(...configsOf(db, app)));
       if (dyno !== undefined) {
         const explanation = await why.dyno(app, dyno);
         const lines = await deps.logs.read({ appId: app.id, process: dyno, lines: SHOWN_LINES });
@@ -57,13 +57,9 @@ export function addWhyRoutes(
 }
 
 /** The config vars of the releases that incidents and lines may be of. */
-function secretsOf(db: Database, app: App): Record<string, string> {
-  const configs = [
-    getLatestConfig(db, app.id),
-    ...listReleases(db, app.id, { limit: REDACTED_RELEASES }).map(({ id }) => getReleaseConfig(db, id)),
-  ];
-  const values = new Set(configs.flatMap((config) => Object.values(config)));
-  return Object.fromEntries([...values].map((value, index) => [String(index), value]));
+function configsOf(db: Database, app: App): Config[] {
+  const releases = listReleases(db, app.id, { limit: REDACTED_RELEASES });
+  return [getLatestConfig(db, app.id), ...releases.map(({ id }) => getReleaseConfig(db, id))];
 }
 
 type Redact = (text: string) => string;

@@ -23,7 +23,7 @@ beforeAll(async () => {
   createConfigRelease(test.db, {
     app,
     by: owner.account,
-    config: { DATABASE: 'postgres://u:hunter2@db/x' },
+    config: { DATABASE: 'postgres://u:hunter2@db/x', SMTP_PASS: 'mail' },
     description: 'Set DATABASE',
   });
   createDeployRelease(test.db, {
@@ -117,13 +117,14 @@ describe('why', () => {
       dyno: 'web.1',
       releaseVersion: 3,
       kind: 'check-failed',
-      message: 'No database at postgres://u:hunter2@db/x',
+      message: 'No database at postgres://u:hunter2@db/x: u has not hunter2 nor mail',
       evidence: { body: 'postgres://u:hunter2@db/x', listening: ['0.0.0.0:5000'] },
     });
     for (const query of ['', '?dyno=web.1', '?release=v3']) {
       const { status, body } = await ask('GET', `/apps/abc/why${query}`);
       expect(status).toBe(200);
       expect(JSON.stringify(body)).not.toContain('hunter2');
+      expect(body.incidents[0].message).toBe('No database at [hidden]: u has not [hidden] nor [hidden]');
       expect(body.incidents[0]).toMatchObject({
         evidence: { body: '[hidden]', listening: ['0.0.0.0:5000'] },
       });
