@@ -143,7 +143,8 @@ async function sweepCaches(
     const why = needsSpace ? 'the server is low on disk space' : `it was over its limit`;
     deps.say(appId, `The build cache was removed: ${why}. The next build fills it again.`);
   }
-  return false;
+  // A build that ends may have left there what made the disk low.
+  return needsSpace && caches.some(({ isInUse }) => isInUse);
 }
 
 async function sweepFiles(deps: SweepDeps, signal: AbortSignal): Promise<boolean> {

@@ -107,7 +107,8 @@ async function lookAtDisks(deps: UpkeepDeps, due: Due, signal: AbortSignal): Pro
   if (low.length > 0 && now >= due.lowSweepAt) {
     due.lowSweepAt = now + LOW_SWEEP_MS;
     deps.log.warn({ low }, 'a disk is below its floor: no build begins; sweeping');
-    await sweep(deps, { needsSpace: true, signal });
+    const { hasMore } = await sweep(deps, { needsSpace: true, signal });
+    if (hasMore) due.lowSweepAt = now + MORE_MS;
   }
   if (now < due.sampleAt) return;
   due.sampleAt = now + deps.timing.sampleMs;

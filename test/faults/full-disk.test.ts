@@ -96,6 +96,15 @@ it.each<[string, string, Readonly<Record<string, string>>]>([
   await expectNextBuild();
 });
 
+it('in the cache of the app, which goes when nothing uses it any more', async () => {
+  await paas.owner.cli(['create', 'caching']);
+  const files = { 'build.sh': 'dd if=/dev/zero of=/cache/big bs=1048576' };
+  const { code, all } = await (await paas.owner.repository('caching', { files })).push();
+  expect(code).not.toBe(0);
+  expect(all).toMatch(ENDED);
+  await expectNextBuild(60_000);
+});
+
 it('while the image is made of what the buildpacks left', async () => {
   const half = Math.round((freeBytes() * 0.6) / MIB);
   await filling.commit({ 'build.sh': `dd if=/dev/zero of=big bs=1048576 count=${half}` });
@@ -131,9 +140,9 @@ function expectLeft(output: string): void {
   expect(writes.leastFree()).toBeGreaterThan(0);
 }
 
-async function expectNextBuild(): Promise<void> {
+async function expectNextBuild(withinMs = 20_000): Promise<void> {
   // BuildKit takes away what an ended step had written.
-  await eventually('the space is back', () => freeBytes() > FLOOR, 20_000);
+  await eventually('the space is back', () => freeBytes() > FLOOR, withinMs);
   const word = `word${Math.random()}`;
   await steady.commit({ 'build.sh': `echo ${word} > index.html` });
   const { code, all } = await steady.push();
