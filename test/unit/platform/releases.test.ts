@@ -58,10 +58,11 @@ describe('a release', () => {
     "update releases set description = 'x'",
     "update releases set app_id = app_id, buildpacks = '[]'",
     'update releases set created_at = 0',
+    'update releases set built_on = 1',
     'delete from releases',
     'delete from releases where version = 2',
     `insert or replace into releases select id, app_id, version, 'forged', image, commit_id, build_id, process_types, config, stack,
-       buildpacks, account_id, created_at, status, updated_at, output from releases where version = 2`,
+       buildpacks, account_id, created_at, status, updated_at, output, built_on from releases where version = 2`,
   ])('cannot be changed: %s', (statement) => {
     using test = openTestDatabase();
     const { app, by } = addApp(test.db);
