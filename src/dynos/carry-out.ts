@@ -53,6 +53,8 @@ export interface HandsDeps {
   readonly routed: (appId: AppId, signal: AbortSignal) => Promise<void>;
 }
 
+const FAILED_PAUSE_MS = 1000;
+
 export function createHands(deps: HandsDeps): Hands {
   return new LoopHands(deps);
 }
@@ -114,13 +116,16 @@ class LoopHands implements Hands {
   }
 
   follow(work: Promise<void>, { what, appId }: { what: string; appId: AppId }): void {
-    work
-      .catch((error: unknown) => {
+    const { log, wakeup } = this.#deps;
+    work.then(
+      () => wakeup.wake(appId),
+      (error: unknown) => {
         const isShutdown = error instanceof Error && error.name === 'AbortError';
-        if (!isShutdown) this.#deps.log.warn({ err: error, what }, 'an action of the loop failed');
-      })
-      .finally(() => this.#deps.wakeup.wake(appId))
-      .catch(() => undefined);
+        if (!isShutdown) log.warn({ err: error, what }, 'an action of the loop failed');
+        // It is planned again, and may fail again at once.
+        setTimeout(() => wakeup.wake(appId), FAILED_PAUSE_MS).unref();
+      },
+    );
   }
 
   #start({ slot, isCycling }: { slot: Slot; isCycling: boolean }, signal: AbortSignal): void {

@@ -3,7 +3,9 @@
 import type { IncidentKind } from '../platform/incidents.js';
 
 const MAX_DOUBLINGS = 4;
-const FAILED_CHECK_COOL_OFF_MS = 10_000;
+const SHORT_COOL_OFF_MS = 10_000;
+/** What may be well again by itself, as soon as what the dyno depends on is. */
+const PASSING: readonly IncidentKind[] = ['check-failed', 'could-not-start'];
 
 /** A dyno that ran this long has shown that it works: its next crash counts as a first one. */
 export const PROVEN_AFTER_MS = 10 * 60 * 1000;
@@ -18,12 +20,12 @@ export function crashDelayMs(crashes: number, coolOffMs: number): number {
 }
 
 /**
- * The first cool-off after a crash of this kind. A dyno that failed its check while it ran may be well again as soon as
- * what it depends on is: it is tried every 10 to 160 seconds, or all dynos of an app would stay away for an hour because its
- * database was away for a minute.
+ * The first cool-off after a crash of this kind. A dyno that failed its check while it ran, or that the engine failed to
+ * start, may be well again as soon as what it depends on is: it is tried every 10 to 160 seconds, or all dynos of an app
+ * would stay away for an hour because its database, or the engine, was in trouble for a minute.
  */
 export function coolOffOf(kind: IncidentKind, coolOffMs: number): number {
-  return kind === 'check-failed' ? Math.min(FAILED_CHECK_COOL_OFF_MS, coolOffMs) : coolOffMs;
+  return PASSING.includes(kind) ? Math.min(SHORT_COOL_OFF_MS, coolOffMs) : coolOffMs;
 }
 
 /** Epoch ms of the next start after these crashes in a row; now, when the clock was set back behind them. */

@@ -2,6 +2,7 @@
 
 import type { Database } from '../db/database.js';
 import type { AppId } from '../ids.js';
+import type { Logger } from '../log.js';
 import { clearCrashes, recordCrash } from '../platform/dyno-wishes.js';
 import { type Evidence, type IncidentKind, recordIncident } from '../platform/incidents.js';
 import { coolOffOf, crashDelayMs, describeDelay } from './crash-backoff.js';
@@ -11,6 +12,7 @@ import type { DynoLog } from './dyno-log.js';
 export interface CrashDeps {
   readonly db: Database;
   readonly dynoLog: DynoLog;
+  readonly log: Logger;
   readonly settings: {
     /** First cool-off of a dyno that crashed twice. */
     readonly coolOffMs: number;
@@ -37,26 +39,45 @@ export interface Crash {
 
 /**
  * Counts the crash and says it; `lines` are the app's log of it. Does nothing when the crash of this container is
- * counted already, so that a clean-up which broke off can be repeated. Returns whether it was new.
+ * counted already, so that a clean-up which broke off can be repeated. One that cannot be counted (the disk is full) is
+ * said all the same: its clean-up has to go on, but as it makes no next try wait, a pause should.
  */
-export function tellCrash(deps: CrashDeps, crash: Crash, lines: readonly string[]): boolean {
+export function tellCrash(
+  deps: CrashDeps,
+  crash: Crash,
+  lines: readonly string[],
+): 'counted' | 'known' | 'uncounted' {
   const name = dynoName(crash);
-  const told = deps.db.write(() => {
-    if (crash.isCurrent && crash.wasProven) clearCrashes(deps.db, crash);
-    const count = crash.isCurrent ? recordCrash(deps.db, crash) : 1;
-    if (count === undefined) return undefined;
-    const { appId, releaseVersion, kind, evidence } = crash;
-    recordIncident(deps.db, { appId, dyno: name, releaseVersion, kind, message: crash.reason, evidence });
-    return { count };
-  });
-  if (told === undefined) return false;
+  let count: number | undefined;
+  let isCounted = true;
+  try {
+    count = keepCrash(deps.db, crash);
+    if (count === undefined) return 'known';
+  } catch (error) {
+    deps.log.error({ err: error, dyno: name, app: crash.appId }, 'a crash could not be counted');
+    isCounted = false;
+  }
   for (const line of lines) deps.dynoLog.platform(crash.appId, name, line);
-  const delayMs = crash.isCurrent
-    ? crashDelayMs(told.count, coolOffOf(crash.kind, deps.settings.coolOffMs))
-    : 0;
+  const delayMs =
+    crash.isCurrent && count !== undefined
+      ? crashDelayMs(count, coolOffOf(crash.kind, deps.settings.coolOffMs))
+      : 0;
   if (delayMs > 0) {
-    const text = `Crashed ${told.count} times in a row: next try in ${describeDelay(delayMs)}`;
+    const text = `Crashed ${count} times in a row: next try in ${describeDelay(delayMs)}`;
     deps.dynoLog.platform(crash.appId, name, text);
   }
-  return true;
+  return isCounted ? 'counted' : 'uncounted';
+}
+
+/** How many there are now in a row; undefined when the crash of this container is counted already. */
+function keepCrash(db: Database, crash: Crash): number | undefined {
+  return db.write(() => {
+    if (crash.isCurrent && crash.wasProven) clearCrashes(db, crash);
+    const count = crash.isCurrent ? recordCrash(db, crash) : 1;
+    if (count === undefined) return undefined;
+    const { appId, releaseVersion, kind, evidence } = crash;
+    const dyno = dynoName(crash);
+    recordIncident(db, { appId, dyno, releaseVersion, kind, message: crash.reason, evidence });
+    return count;
+  });
 }

@@ -190,6 +190,7 @@ function createParts(options: DynosOptions) {
       {
         db,
         dynoLog,
+        log,
         allContainers,
         readMemory: createMemoryReader(),
         intervalMs: settings.memorySampleMs,

@@ -3,6 +3,7 @@
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
+import type { Logger } from '../log.js';
 import { recordIncident } from '../platform/incidents.js';
 import { type DynoContainer, dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
@@ -43,6 +44,7 @@ export function judgeMemory(
 export interface MemoryWatchDeps {
   readonly db: Database;
   readonly dynoLog: DynoLog;
+  readonly log: Logger;
   readonly allContainers: () => readonly DynoContainer[];
   /** Bytes in use of a container; undefined when unknown. */
   readonly readMemory: (containerId: string) => number | undefined;
@@ -78,14 +80,18 @@ function sampleOne(
   const dyno = dynoName(container);
   for (const line of judged.lines) deps.dynoLog.platform(appId, dyno, line);
   if (judged.lines.length > 0 && before?.saidAt === undefined) {
-    recordIncident(deps.db, {
-      appId,
-      dyno,
-      releaseVersion,
-      kind: 'memory-high',
-      message: judged.lines.join(': '),
-      evidence: { used_bytes: usedBytes, memory_bytes: memoryBytes },
-    });
+    const evidence = { used_bytes: usedBytes, memory_bytes: memoryBytes };
+    const message = judged.lines.join(': ');
+    keepIncident(deps, { appId, dyno, releaseVersion, kind: 'memory-high', message, evidence });
   }
   return judged.state;
+}
+
+/** On a full disk nothing is kept of it but the app's log. */
+function keepIncident(deps: MemoryWatchDeps, incident: Parameters<typeof recordIncident>[1]): void {
+  try {
+    recordIncident(deps.db, incident);
+  } catch (error) {
+    deps.log.warn({ err: error, app: incident.appId, kind: incident.kind }, 'an incident could not be kept');
+  }
 }

@@ -2,6 +2,7 @@
 
 import type { Database } from '../db/database.js';
 import { dynoSpec } from '../engine/container-spec.js';
+import { EngineFailedError } from '../engine/docker-errors.js';
 import type { Engine } from '../engine/engine.js';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
@@ -115,24 +116,33 @@ async function giveUp(
   slot: Slot,
   failure: { containerId: string | undefined; error: unknown },
 ): Promise<void> {
-  deps.log.warn({ err: failure.error, dyno: dynoName(slot), app: slot.appId }, 'a dyno could not be started');
-  if (failure.containerId !== undefined) {
-    deps.lives.enter(failure.containerId, 'stopping');
-    // When the engine refuses this too, the loop finds the container and removes it.
-    await deps.engine
-      .removeContainer(failure.containerId)
-      .finally(() => deps.lives.forget(failure.containerId ?? ''));
-  }
-  // An engine that is away is no fault of the app: the loop tries again at its next pass.
-  if (failure.error instanceof PaasError && failure.error.status === 503) return;
-  const cause =
-    failure.error instanceof PaasError ? failure.error.message : 'the platform could not start it';
-  const next = failure.error instanceof ImageGoneError ? ` ${failure.error.hint}` : '';
-  const reason = `Could not start: ${cause}${next}`;
   const { containerId, error } = failure;
+  deps.log.warn({ err: error, dyno: dynoName(slot), app: slot.appId }, 'a dyno could not be started');
+  if (containerId !== undefined) {
+    const isStopped = !deps.lives.enter(containerId, 'stopping');
+    // When the engine refuses this too, the loop finds the container and removes it.
+    await deps.engine.removeContainer(containerId).finally(() => deps.lives.forget(containerId));
+    // Whoever stopped it before it was started took that from it.
+    if (isStopped) return;
+  }
+  // No fault of the app: the loop tries again.
+  if (await isAway(deps.engine, error)) throw error;
+  const cause = error instanceof PaasError ? error.message : 'the platform could not start it';
+  const next = error instanceof PaasError && error.hint !== undefined ? ` ${error.hint}` : '';
+  const reason = `Could not start: ${cause}${next}`;
   const kind = error instanceof ImageGoneError ? 'image-missing' : 'could-not-start';
-  tellCrash(deps, { ...slot, containerId, isCurrent: true, kind, reason }, [
-    reason,
-    'State changed from starting to crashed',
-  ]);
+  const lines = [reason, 'State changed from starting to crashed'];
+  const told = tellCrash(deps, { ...slot, containerId, isCurrent: true, kind, reason }, lines);
+  if (told === 'uncounted') throw error;
+}
+
+/** Whether the engine, or what else it takes to start a dyno, does not answer now. */
+async function isAway(engine: Pick<Engine, 'ping'>, error: unknown): Promise<boolean> {
+  if (!(error instanceof PaasError && error.id === 'service_unavailable')) return false;
+  if (!(error instanceof EngineFailedError)) return true;
+  // Its last answers are errors, too.
+  return await engine.ping().then(
+    () => false,
+    () => true,
+  );
 }

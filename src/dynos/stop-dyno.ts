@@ -41,6 +41,8 @@ export interface StopDynoDeps extends CrashDeps {
 }
 
 const SESSIONS_POLL_MS = 100;
+/** How long a crash that could not be counted keeps its place from the next try. */
+const UNCOUNTED_WAIT_MS = 10_000;
 
 /**
  * Drains, stops and removes a container, or goes on with that where an earlier daemon was. The caller has put it in phase
@@ -78,8 +80,17 @@ export async function stopDyno(
   }
   await insist(() => deps.engine.removeContainer(containerId), signal);
   deps.onStep?.('old-removed');
-  forgetEnding(deps.db, containerId);
+  keep(deps, () => forgetEnding(deps.db, containerId));
   deps.lives.forget(containerId);
+}
+
+/** On a full disk a dyno ends all the same; only the next daemon would not know where this one was. */
+function keep(deps: Pick<StopDynoDeps, 'log'>, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    deps.log.warn({ err: error }, 'the end of a dyno could not be kept');
+  }
 }
 
 /** The container's ending, as an earlier daemon began it, or begun and said now. */
@@ -87,7 +98,7 @@ function enterEnding(deps: StopDynoDeps, container: DynoContainer, why: StopReas
   const { containerId, appId } = container;
   const known = getEnding(deps.db, containerId);
   if (known !== undefined) return known;
-  beginEnding(deps.db, { containerId, appId, why });
+  keep(deps, () => beginEnding(deps.db, { containerId, appId, why }));
   // A web dyno's successor has said it, and is up.
   if (why === 'cycled' && container.type !== 'web') tellCycling(deps.dynoLog, container);
   if (why === 'idle') deps.dynoLog.platform(appId, dynoName(container), 'Idling');
@@ -106,7 +117,7 @@ async function terminate(
   if (ending.terminatedAt === undefined) {
     const text = 'Stopping all processes with SIGTERM';
     if (container.isRunning) deps.dynoLog.platform(appId, dynoName(container), text);
-    markTerminated(deps.db, containerId, terminatedAt);
+    keep(deps, () => markTerminated(deps.db, containerId, terminatedAt));
   } else {
     // The engine goes on with the stop that it was asked for: many a process takes a second SIGTERM as an order to drop all.
     const limit = AbortSignal.timeout(timeLeftMs(terminatedAt, graceMs, deps.uptimeMs()));
@@ -160,7 +171,10 @@ export async function endCondemned(
  * waited for: the crash is counted once.
  */
 export async function buryDyno(
-  deps: Pick<StopDynoDeps, 'db' | 'engine' | 'dynoLog' | 'lives' | 'settings' | 'outOfMemory' | 'seenEnds'>,
+  deps: Pick<
+    StopDynoDeps,
+    'db' | 'engine' | 'dynoLog' | 'log' | 'lives' | 'settings' | 'outOfMemory' | 'seenEnds'
+  >,
   container: DynoContainer,
   options: { isCurrent: boolean; wasUp: boolean; signal: AbortSignal },
 ): Promise<void> {
@@ -169,7 +183,9 @@ export async function buryDyno(
   if (endedWithServer(details, deps.seenEnds.has(containerId))) {
     const text = 'The server or its container engine stopped, and the process with it';
     deps.dynoLog.platform(container.appId, dynoName(container), text);
-  } else tellEnd(deps, container, details, options);
+  } else if (tellEnd(deps, container, details, options) === 'uncounted') {
+    await sleep(UNCOUNTED_WAIT_MS, undefined, { signal: options.signal });
+  }
   await insist(() => deps.engine.removeContainer(containerId), options.signal);
   deps.lives.forget(containerId);
 }
@@ -179,13 +195,13 @@ function tellEnd(
   container: DynoContainer,
   details: ContainerDetails,
   options: { isCurrent: boolean; wasUp: boolean },
-): void {
+): ReturnType<typeof tellCrash> {
   const { containerId, memoryBytes } = container;
   const cause = memoryCause(details, deps.outOfMemory.lastAt(containerId));
   const ended = `Process exited with status ${details.exitCode}`;
   const reason = cause === undefined ? ended : describeMemoryEnd(cause, memoryBytes);
   const ranMs = Math.max(0, (details.finishedAt ?? 0) - (details.startedAt ?? 0));
-  tellCrash(
+  return tellCrash(
     deps,
     {
       ...container,
@@ -217,7 +233,9 @@ async function drain(
 ): Promise<void> {
   await deps.routed(container.appId, signal);
   const drainedFrom = ending.drainedFrom ?? deps.uptimeMs();
-  if (ending.drainedFrom === undefined) markDrained(deps.db, container.containerId, drainedFrom);
+  if (ending.drainedFrom === undefined) {
+    keep(deps, () => markDrained(deps.db, container.containerId, drainedFrom));
+  }
   const limitMs = getApp(deps.db, container.appId)?.drainTimeoutMs ?? 0;
   while (timeLeftMs(drainedFrom, limitMs, deps.uptimeMs()) > 0) {
     if ((await deps.router.sessions(container.appId, serverName(container))) === 0) return;

@@ -1,11 +1,15 @@
 // Starts of dynos that go wrong, and what others notice of it: nothing.
 
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LABEL } from '../../src/engine/container-spec.js';
 import { type App, updateApp } from '../../src/platform/apps.js';
 import { setChecks } from '../../src/platform/checks.js';
+import { beginEnding, getEnding } from '../../src/platform/dyno-endings.js';
+import { listCrashes } from '../../src/platform/dyno-wishes.js';
 import { scale } from '../../src/platform/formation.js';
-import { eventually, type House, openHouse } from '../support/house.js';
+import { createDeployRelease } from '../../src/platform/make-release.js';
+import { eventually, type House, openHouse, RUN_IMAGE } from '../support/house.js';
 
 const WEB = 'exec python3 -m http.server $PORT --bind 0.0.0.0';
 
@@ -67,6 +71,84 @@ it('goes on checking a dyno that boots while the daemon starts again, and takes 
   await makeReady(app, 'worker');
   await eventually('it is up', async () => (await states(app)) === 'v3 web up, v3 worker up');
   expect(await house.logText(app)).not.toContain('crashed');
+});
+
+describe('a container that the engine will not start', () => {
+  it.each([
+    ['for its user', 'USER nosuch', 'Could not start: The image has no such user'],
+    ['for no reason that it tells', 'USER 4294967295', 'Could not start: The container engine failed'],
+  ])('counts as a crash %s, and the deploy ends', async (why, line, said) => {
+    const app = house.createApp(`refused-${line.length}`);
+    const tag = `${house.instance}-refused:${line.length}`;
+    const lines = [`FROM ${RUN_IMAGE}`, line, `LABEL ${LABEL.instance}=${house.instance}`].join('\n');
+    const env = { ...process.env, DOCKER_BUILDKIT: '0' };
+    execFileSync('docker', ['build', '-q', '-t', tag, '-'], { input: lines, env });
+    try {
+      const { id: image } = await house.engine.inspectImage(tag);
+      const release = createDeployRelease(house.db, {
+        app,
+        by: house.account,
+        image,
+        processTypes: { web: 'exec sleep 600' },
+        buildpacks: [],
+        description: why,
+      });
+      expect(await house.settle(release)).toBe('unhealthy');
+      expect(listCrashes(house.db, app.id)).toMatchObject([{ count: 2, kind: 'could-not-start' }]);
+      expect(await house.logText(app)).toContain(said);
+    } finally {
+      scaleWeb(app, 0);
+      await house.engine.removeImage(tag);
+    }
+  });
+});
+
+it('counts no crash of a dyno that was stopped between its create and its start', async () => {
+  const app = house.createApp('changed-mind');
+  const { engine } = house;
+  const { startContainer } = engine;
+  const failed: unknown[] = [];
+  engine.startContainer = async (id) => {
+    scaleWeb(app, 0);
+    await eventually(
+      'its container is gone',
+      async () => (await engine.listContainers({ app: app.id })).length === 0,
+    );
+    await startContainer(id).catch((error: unknown) => {
+      failed.push(error);
+      throw error;
+    });
+  };
+  try {
+    await house.deploy(app, { web: WEB });
+    await eventually('the start', () => failed.length === 1);
+  } finally {
+    engine.startContainer = startContainer;
+  }
+  await house.dynos.whenRouted();
+  expect(listCrashes(house.db, app.id)).toEqual([]);
+  expect(await house.logText(app)).not.toContain('crashed');
+});
+
+it('replaces a dyno that crashed while the database cannot be written', async () => {
+  const app = house.createApp('unwritable');
+  await house.settle(await house.deploy(app, { web: WEB }));
+  const { sql } = house.db;
+  // Of a container that is gone: every pass would forget it.
+  beginEnding(house.db, { containerId: 'stale', appId: app.id, why: 'replaced' });
+  sql.pragma('query_only = 1');
+  try {
+    const [before] = await house.engine.listContainers({ app: app.id });
+    await house.engine.signalContainer(before?.id ?? '', 'SIGKILL');
+    await eventually('another one', async () => {
+      const [dyno] = house.dynos.formation(app);
+      return dyno?.state === 'up' && dyno.containerId !== before?.id;
+    });
+    expect((await house.request(app)).status).toBe(200);
+  } finally {
+    sql.pragma('query_only = 0');
+  }
+  await eventually('it is forgotten', () => getEnding(house.db, 'stale') === undefined);
 });
 
 /** The dynos that are not being stopped, such as `v2 web up`. */

@@ -1,8 +1,9 @@
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { tellCrash } from '../../../src/dynos/crash.js';
 import { crashDelayMs, describeDelay, nextTryAt } from '../../../src/dynos/crash-backoff.js';
 import { insist } from '../../../src/dynos/insist.js';
-import { judgeMemory, type MemoryState } from '../../../src/dynos/memory-watch.js';
+import { judgeMemory, type MemoryState, watchMemory } from '../../../src/dynos/memory-watch.js';
 import { memoryCause } from '../../../src/dynos/out-of-memory.js';
 import { endedWithServer } from '../../../src/dynos/seen-ends.js';
 import { workingSet } from '../../../src/engine/cgroup-memory.js';
@@ -11,7 +12,7 @@ import { createApp } from '../../../src/platform/apps.js';
 import { listCrashes } from '../../../src/platform/dyno-wishes.js';
 import { listIncidents } from '../../../src/platform/incidents.js';
 import { cpuSharesOf } from '../../../src/platform/sizes.js';
-import { addAccount, openTestDatabase } from '../../support/test-database.js';
+import { addAccount, addApp, openTestDatabase } from '../../support/test-database.js';
 
 const MB = 1024 * 1024;
 
@@ -41,6 +42,7 @@ describe('the next try', () => {
     ['check-failed', 20 * minute, 1, 0],
     ['check-failed', 20 * minute, 2, 10_000],
     ['check-failed', 20 * minute, 9, 160_000],
+    ['could-not-start', 20 * minute, 2, 10_000],
     ['check-failed', 1000, 2, 1000],
   ] as const)('%s, cool-off %i ms, %i in a row', (kind, coolOffMs, count, waitMs) => {
     expect(nextTryAt({ kind, count, lastAt: 5 }, { coolOffMs, nowMs: 6 })).toBe(5 + waitMs);
@@ -152,7 +154,7 @@ describe('a crash', () => {
       platform: (_: string, process: string, text: string) => void said.push(`${process} ${text}`),
       attach: async () => undefined,
     };
-    const deps = { db: test.db, dynoLog, settings: { coolOffMs: 1_200_000 } };
+    const deps = { db: test.db, dynoLog, log: pino({ level: 'silent' }), settings: { coolOffMs: 1_200_000 } };
     const crash = (containerId: string, isCurrent = true) =>
       tellCrash(
         deps,
@@ -168,7 +170,12 @@ describe('a crash', () => {
         },
         ['ended'],
       );
-    expect([crash('one'), crash('one'), crash('two'), crash('two')]).toEqual([true, false, true, false]);
+    expect([crash('one'), crash('one'), crash('two'), crash('two')]).toEqual([
+      'counted',
+      'known',
+      'counted',
+      'known',
+    ]);
     expect(said).toEqual([
       'web.1 ended',
       'web.1 ended',
@@ -178,6 +185,49 @@ describe('a crash', () => {
     expect(listIncidents(test.db, app.id)).toHaveLength(2);
     crash('old', false);
     expect(listCrashes(test.db, app.id)).toMatchObject([{ count: 2 }]);
+    test.db.sql.pragma('query_only = 1');
+    expect([crash('four'), said.at(-1)]).toEqual(['uncounted', 'web.1 ended']);
+  });
+});
+
+describe('the watch of memory', () => {
+  it('goes on when what it saw cannot be kept', async () => {
+    using test = openTestDatabase();
+    const { app } = addApp(test.db);
+    test.db.sql.pragma('query_only = 1');
+    const said: string[] = [];
+    const stopped = new AbortController();
+    let samples = 0;
+    const container = {
+      containerId: 'one',
+      appId: app.id,
+      type: 'web',
+      number: 1,
+      releaseVersion: 2,
+      memoryBytes: 100,
+      restarts: 0,
+      createdAt: 0,
+      isRunning: true,
+      phase: 'up' as const,
+      ip: undefined,
+    };
+    const watched = watchMemory(
+      {
+        db: test.db,
+        dynoLog: { platform: (_, __, text) => void said.push(text), attach: async () => undefined },
+        log: pino({ level: 'silent' }),
+        allContainers: () => [container],
+        readMemory: () => {
+          samples += 1;
+          if (samples === 4) stopped.abort();
+          return 99;
+        },
+        intervalMs: 1,
+      },
+      stopped.signal,
+    );
+    await expect(watched).resolves.toBeUndefined();
+    expect([samples, said.at(-1)]).toEqual([4, 'Error R14 (Memory quota exceeded)']);
   });
 });
 
