@@ -21,7 +21,7 @@ import { listensOn } from './listening.js';
 import type { Lives } from './lives.js';
 import { type ProbeResult, probe } from './probe.js';
 import { WEB_PORT } from './routing.js';
-import { createSemaphore } from './semaphore.js';
+import { createSemaphore, type Semaphore } from './semaphore.js';
 
 export interface LivenessDeps {
   readonly db: Database;
@@ -75,28 +75,39 @@ export async function watchLiveness(deps: LivenessDeps, signal: AbortSignal): Pr
   });
   try {
     while (!signal.aborted) {
-      follow(deps, watches, generations);
-      const now = dueNow();
-      for (const watch of watches.values()) {
-        // Not held up by a check under way: one that asks a stopped dyno waits for its timeout.
-        lookAtState(deps, watch, now);
-        if (watch.isBusy || watch.frozenLooks > 0 || !isDue(watch, now)) continue;
-        watch.isBusy = true;
-        turns
-          .run(() => look(deps, watch, signal))
-          .catch((error: unknown) => {
-            if (!signal.aborted)
-              deps.log.warn({ err: error, dyno: dynoName(watch.dyno) }, 'a check broke off');
-          })
-          .finally(() => {
-            watch.isBusy = false;
-          });
+      try {
+        follow(deps, watches, generations);
+        askDue(deps, watches, { turns, signal });
+      } catch (error) {
+        deps.log.warn({ err: error }, 'the dynos could not be looked at; trying again');
       }
       await sleep(TICK_MS, undefined, { signal }).catch(() => undefined);
     }
   } finally {
     stopListening();
     for (const { freeze } of watches.values()) freeze?.close();
+  }
+}
+
+function askDue(
+  deps: LivenessDeps,
+  watches: ReadonlyMap<string, Watch>,
+  { turns, signal }: { turns: Semaphore; signal: AbortSignal },
+): void {
+  const now = dueNow();
+  for (const watch of watches.values()) {
+    // Not held up by a check under way: one that asks a stopped dyno waits for its timeout.
+    lookAtState(deps, watch, now);
+    if (watch.isBusy || watch.frozenLooks > 0 || !isDue(watch, now)) continue;
+    watch.isBusy = true;
+    turns
+      .run(() => look(deps, watch, signal))
+      .catch((error: unknown) => {
+        if (!signal.aborted) deps.log.warn({ err: error, dyno: dynoName(watch.dyno) }, 'a check broke off');
+      })
+      .finally(() => {
+        watch.isBusy = false;
+      });
   }
 }
 

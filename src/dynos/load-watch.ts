@@ -45,14 +45,16 @@ export function createLoadWatch(deps: LoadWatchDeps): LoadWatch {
 
   async function lookAgainAndAgain(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      let pauseMs = times.sampleMs;
       try {
         await look();
+        // A short time to sleep after is kept to a quarter of it.
+        const shortest = Math.min(...listAutosleeps(db).map(({ afterMs }) => afterMs / 4), times.sampleMs);
+        pauseMs = Math.max(shortest, MIN_LOOK_MS);
       } catch (error) {
         if (!signal.aborted) log.warn({ err: error }, 'the apps’ requests could not be looked at');
       }
-      // A short time to sleep after is kept to a quarter of it.
-      const shortest = Math.min(...listAutosleeps(db).map(({ afterMs }) => afterMs / 4), times.sampleMs);
-      await sleep(Math.max(shortest, MIN_LOOK_MS), undefined, { signal }).catch(() => undefined);
+      await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
     }
   }
 

@@ -172,7 +172,12 @@ class Loop implements Reconciler {
     const present = new Set<string>(apps.map((app) => app.id));
     this.#forget(scope, present);
     if (scope === 'all') this.#forgetRemoved(containers);
-    for (const app of apps) await this.#plan(app, containers, signal);
+    for (const app of apps) {
+      await this.#plan(app, containers, signal).catch((error: unknown) => {
+        this.#deps.log.warn({ err: error, app: app.id }, 'an app could not be planned; trying again');
+        this.#looks.set(app.id, db.now() + RETRY_MS);
+      });
+    }
     this.#hands.endStrangers(present, containers, signal);
     if (scope === 'all' || !this.#isRouted) await this.#tellRouter();
     start.onStep?.('router-told');
