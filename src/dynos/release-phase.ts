@@ -33,6 +33,8 @@ export interface ReleasePhases {
 export interface ReleasePhaseDeps extends ReleaseCommandDeps {
   /** Called when a phase of this app has ended. */
   readonly onEnd: (appId: AppId) => void;
+  /** Time before the next try; undefined: as in production. */
+  readonly retryMs?: number;
 }
 
 const MAX_OUTPUT_BYTES = 1024 * 1024;
@@ -88,7 +90,7 @@ class Phases implements ReleasePhases {
   }
 
   async #run(release: Release, existing: Container | undefined, transcript: Transcript): Promise<void> {
-    const { signal, log, onStep, onEnd } = this.#deps;
+    const { signal, log, onStep, onEnd, retryMs = RETRY_MS } = this.#deps;
     try {
       const command = await this.#begin(release, existing, transcript);
       if (command === undefined) return;
@@ -101,7 +103,7 @@ class Phases implements ReleasePhases {
       if (signal.aborted) return;
       log.error({ err: error, release: release.id }, 'the release phase broke off; it is tried again');
       transcript.end();
-      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      await sleep(retryMs, undefined, { signal }).catch(() => undefined);
     } finally {
       transcript.end();
       this.#running.delete(release.id);

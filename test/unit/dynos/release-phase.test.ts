@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { createReleasePhases, type ReleasePhaseDeps } from '../../../src/dynos/release-phase.js';
 import { LABEL } from '../../../src/engine/container-spec.js';
 import { EngineFailedError } from '../../../src/engine/docker-errors.js';
@@ -13,7 +13,11 @@ const failing = (error: Error) => async () => {
 };
 
 /** Phases of a pending release, with an engine that does what `calls` say and nothing else. */
-function phasesWith(test: ReturnType<typeof openTestDatabase>, calls: Partial<ReleasePhaseDeps['engine']>) {
+function phasesWith(
+  test: ReturnType<typeof openTestDatabase>,
+  calls: Partial<ReleasePhaseDeps['engine']>,
+  retryMs = 60_000,
+) {
   const release = deploy(test.db, { ...addApp(test.db), digit: 'a', processTypes: { release: 'migrate' } });
   const stopping = new AbortController();
   const seen = { ends: 0 };
@@ -42,6 +46,7 @@ function phasesWith(test: ReturnType<typeof openTestDatabase>, calls: Partial<Re
     newSuffix: () => '0'.repeat(12),
     newRunNumber: () => 1000,
     signal: stopping.signal,
+    retryMs,
     onEnd: () => {
       seen.ends++;
       end();
@@ -83,6 +88,21 @@ it.each([
   stopping.abort();
   await ended;
   expect(getRelease(test.db, release.id)?.status).toBe('pending');
+});
+
+it('fails a release at which the engine fails again and again', async () => {
+  using test = openTestDatabase();
+  const error = new EngineFailedError('service_unavailable', 'The engine failed.');
+  const { release, phases, seen } = phasesWith(test, { inspectImage: failing(error) }, 1);
+  while (getRelease(test.db, release.id)?.status === 'pending') {
+    const before = seen.ends;
+    phases.review(release.appId, []);
+    await vi.waitUntil(() => seen.ends > before, { interval: 1 });
+  }
+  expect(seen.ends).toBe(3);
+  expect(getRelease(test.db, release.id)?.output).toBe(
+    'The release command could not run: The engine failed.\n',
+  );
 });
 
 it('keeps the container until its end is recorded, so that no daemon runs the command twice', async () => {
