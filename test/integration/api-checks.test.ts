@@ -55,6 +55,15 @@ describe('checks', () => {
       ['worker', 'startup', 'default', 'off'],
       ['worker', 'liveness', 'default', 'off'],
     ]);
+    // The boot timeout, as times.
+    expect(listed.body[0]).toMatchObject({ interval: 1, attempts: 60, timeout: 5 });
+    const ready = { phase: 'startup', path: '/ready', interval: 10, attempts: 3 };
+    expect((await ask('PATCH', '/apps/abc/checks/web', ready)).body[0]).toMatchObject({
+      source: 'setting',
+      interval: 10,
+      attempts: 3,
+    });
+    expect((await ask('DELETE', '/apps/abc/checks/web')).body[0]).toMatchObject({ attempts: 60 });
     const set = await ask('PATCH', '/apps/abc/checks/web', {
       phase: 'liveness',
       path: '/health',
@@ -103,6 +112,7 @@ describe('checks', () => {
     ['web', { uptime: 5 }, 422, /startup only/],
     ['web', { pth: '/' }, 400, /pth/],
     ['wrker', { path: '/' }, 422, /abc has no process type "wrker"/],
+    ['worker', { interval: 5 }, 422, /^worker has no check whose times could change: say what to ask/],
   ])('of %s refuse %j', async (type, payload, status, message) => {
     const reply = await ask('PATCH', `/apps/abc/checks/${type}`, payload);
     expect(reply.status).toBe(status);
