@@ -104,8 +104,8 @@ export interface DataPaths {
   readonly accessLog: string;
   readonly collectorSocket: string;
   readonly collectorOutput: string;
-  readonly hookSocket: string;
   readonly daemonPid: string;
+  readonly daemonSocket: string;
   readonly temporary: string;
   readonly backups: string;
   readonly ballast: string;
@@ -126,8 +126,8 @@ export function prepareDataDir(dataDir: string): DataPaths {
     accessLog: join(dataDir, 'run/access-log.pipe'),
     collectorSocket: join(dataDir, 'run/collector.sock'),
     collectorOutput: join(dataDir, 'log/collector.log'),
-    hookSocket: join(dataDir, 'run/hook.sock'),
     daemonPid: join(dataDir, 'run/paasd.pid'),
+    daemonSocket: join(dataDir, 'run/paasd.sock'),
     temporary: join(dataDir, 'tmp'),
     backups: join(dataDir, 'backups'),
     ballast: join(dataDir, 'ballast'),

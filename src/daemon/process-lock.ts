@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { basename } from 'node:path';
 
 /**
@@ -26,6 +26,13 @@ export async function takeSocket(paths: { socketPath: string; pidPath: string })
       rmSync(pidPath, { force: true });
     },
   };
+}
+
+/** Answers on a socket that was taken and has no other use, until the process ends. */
+export async function holdSocket(socketPath: string): Promise<void> {
+  const server = createServer((socket) => socket.destroy()).listen(socketPath);
+  await once(server, 'listening');
+  server.unref();
 }
 
 /** Whether somebody accepts connections on a unix socket. */

@@ -7,7 +7,7 @@ import { PaasError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import { loadConfig, platformUrl, prepareDataDir, readIdentity } from './config.js';
-import { takeSocket } from './process-lock.js';
+import { holdSocket, takeSocket } from './process-lock.js';
 import { VERSION } from './version.js';
 import { type Daemon, wireDaemon } from './wire.js';
 
@@ -37,7 +37,8 @@ async function main(onStep: OnStep | undefined): Promise<void> {
   const paths = prepareDataDir(config.dataDir);
   // Apps and builds go first when memory runs out: not this, nor the router and the collector, which inherit it.
   await writeFile('/proc/self/oom_score_adj', OOM_SCORE_ADJ).catch(() => undefined);
-  using _lock = await takeSocket({ socketPath: paths.hookSocket, pidPath: paths.daemonPid });
+  using _lock = await takeSocket({ socketPath: paths.daemonSocket, pidPath: paths.daemonPid });
+  await holdSocket(paths.daemonSocket);
   const asked = signalled();
   const daemon = await wireDaemon({
     config,

@@ -109,7 +109,6 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
     deploys,
     held,
     place,
-    socketPath: paths.hookSocket,
     nodePath: process.execPath,
     log: log.child({ part: 'git' }),
     onStep: options.onStep,

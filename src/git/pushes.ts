@@ -1,8 +1,7 @@
-// Pushes under way: the daemon's end of the pre-receive hook. A push is known by a secret that only its own git
-// process has; its hook brings the refs, has the build queued, and gets the build's output to print. From the moment at
-// which it is queued, the build does not depend on the push any more.
+// Pushes under way: the daemon's end of the pre-receive hook. Each git process of a push has pipes of its own for it; the
+// hook brings the refs, has the build queued, and gets the build's output to print. From the moment at which it is queued,
+// the build does not depend on the push any more. docs/decisions/0150-the-hook-talks-over-inherited-pipes.md
 
-import { nanoid } from 'nanoid';
 import type { DeployOutcome, Deploys, RunningDeploy } from '../build/deploys.js';
 import type { GitSource } from '../build/source.js';
 import type { Database } from '../db/database.js';
@@ -15,7 +14,7 @@ import { getBuild } from '../platform/builds.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import { createTextCleaner } from './clean-text.js';
 import type { HeldPushes } from './held-pushes.js';
-import { createHookSocket, type Hook } from './hook-socket.js';
+import { type Hook, type HookPipes, hangUp, serveHook } from './hook-channel.js';
 import { judgePush, notCommitLines, type RefUpdate } from './push-rules.js';
 import { DetectedApp, followingText, outcomeText } from './push-texts.js';
 import {
@@ -30,8 +29,10 @@ import { isShallow } from './shallow-roots.js';
 
 /** One authorised push. */
 export interface Push {
-  /** Variables for its git process, by which the hook finds back. */
+  /** Variables for its git process and the hooks of that. */
   readonly env: Readonly<Record<string, string>>;
+  /** Answers its hook; never rejects. */
+  serve(pipes: HookPipes): Promise<void>;
   /** The client has gone: nothing more is said to it. A build that is queued goes on. */
   abandon(): void;
   /** Call when the git process has ended. */
@@ -43,8 +44,9 @@ export interface Pushes {
   readonly place: GitPlace;
   /** Whose access is checked again while the push runs; `onLost` is called when it is gone. */
   begin(push: { app: App; by: Account; repository: string; onLost: () => void }): Push;
-  /** Settles what the daemon before left, and listens for hooks. */
+  /** Settles what the daemon before left. */
   start(): Promise<void>;
+  /** Leaves the hooks that wait, which tell their pushers. */
   stop(): Promise<void>;
 }
 
@@ -53,9 +55,7 @@ export interface PushDeps {
   readonly deploys: Pick<Deploys, 'start' | 'findPushed'>;
   readonly held: HeldPushes;
   readonly place: GitPlace;
-  /** Path of the socket that hooks connect to. */
-  readonly socketPath: string;
-  /** The node program that runs the hook. */
+  /** The node program that runs the proc-receive hook. */
   readonly nodePath: string;
   readonly log: Logger;
   readonly onStep?: OnStep | undefined;
@@ -68,6 +68,8 @@ interface OpenPush {
   readonly by: Account;
   readonly repository: string;
   readonly gone: AbortController;
+  /** To its hook, once git runs. */
+  pipes: HookPipes | undefined;
   /** The deploy that was started for it. */
   own: RunningDeploy | undefined;
   /** To be called when git has ended. */
@@ -76,29 +78,37 @@ interface OpenPush {
 
 /** The pushes of this daemon. */
 export function createPushes(deps: PushDeps): Pushes {
-  const open = new Map<string, OpenPush>();
-  const hooks = createHookSocket({ path: deps.socketPath, log: deps.log, serve });
+  const open = new Set<OpenPush>();
+  let isStopping = false;
 
-  async function serve(hook: Hook): Promise<void> {
-    const push = open.get(hook.request.pushId);
-    if (push === undefined) return;
-    hook.closed.addEventListener('abort', () => push.gone.abort(new Error('the hook has gone')));
-    const isAccepted = await decide(deps, push, hook).catch(async (error: unknown) => {
-      if (!push.gone.signal.aborted) await hook.say(lines(failureLines(error, deps.log)));
-      return false;
-    });
-    if (isAccepted) deps.onStep?.('push-accepted');
-    await hook.exit(isAccepted ? 0 : 1);
+  async function serve(push: OpenPush, pipes: HookPipes): Promise<void> {
+    push.pipes = pipes;
+    if (isStopping) return hangUp(pipes);
+    await serveHook(pipes, async (hook) => {
+      hook.closed.addEventListener('abort', () => push.gone.abort(new Error('the hook has gone')));
+      const isAccepted = await decide(deps, push, hook).catch(async (error: unknown) => {
+        if (!push.gone.signal.aborted) await hook.say(lines(failureLines(error, deps.log)));
+        return false;
+      });
+      if (isAccepted) deps.onStep?.('push-accepted');
+      return isAccepted ? 0 : 1;
+    }).catch((error: unknown) => deps.log.error({ err: error }, 'pre-receive hook failed'));
   }
 
   return {
     place: deps.place,
     begin({ app, by, repository, onLost }) {
       deps.onStep?.('push-received');
-      const id = nanoid(40);
-      const settle = async () => undefined;
-      const push: OpenPush = { app, by, repository, gone: new AbortController(), own: undefined, settle };
-      open.set(id, push);
+      const push: OpenPush = {
+        app,
+        by,
+        repository,
+        gone: new AbortController(),
+        pipes: undefined,
+        own: undefined,
+        settle: async () => undefined,
+      };
+      open.add(push);
       const watch = setInterval(() => {
         if (hasAccess(deps.db, push)) return;
         void push.own?.cancel('access to the app was lost');
@@ -106,13 +116,14 @@ export function createPushes(deps: PushDeps): Pushes {
       }, ACCESS_CHECK_MS);
       watch.unref();
       return {
-        env: hookEnv(deps, id),
+        env: { PAAS_HOOKS: HOOKS, PAAS_NODE: deps.nodePath },
+        serve: (pipes) => serve(push, pipes),
         abandon: () => push.gone.abort(new Error('the client has gone')),
         async end() {
           clearInterval(watch);
-          open.delete(id);
+          open.delete(push);
           push.gone.abort(new Error('the push has ended'));
-          const isLast = ![...open.values()].some((other) => other.repository === repository);
+          const isLast = ![...open].some((other) => other.repository === repository);
           await push.settle();
           if (isLast) await removeLeftovers(repository);
           if (isLast) await packRepository(deps.place, repository);
@@ -123,18 +134,11 @@ export function createPushes(deps: PushDeps): Pushes {
     async start() {
       await removeAllLeftovers(deps.place);
       await deps.held.settleAll();
-      await hooks.start();
     },
-    stop: () => hooks.stop(),
-  };
-}
-
-function hookEnv(deps: PushDeps, pushId: string): Record<string, string> {
-  return {
-    PAAS_PUSH_ID: pushId,
-    PAAS_HOOK_SOCKET: deps.socketPath,
-    PAAS_HOOKS: HOOKS,
-    PAAS_NODE: deps.nodePath,
+    async stop() {
+      isStopping = true;
+      for (const { pipes } of open) if (pipes !== undefined) hangUp(pipes);
+    },
   };
 }
 

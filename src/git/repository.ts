@@ -1,12 +1,14 @@
 // The bare repository of an app: made when first needed, read and written by git itself.
 
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { access, mkdir, rename, rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type AppId, newId } from '../ids.js';
+import { type HookPipes, hangUp } from './hook-channel.js';
 
 /** Where repositories are, and what git needs to run. */
 export interface GitPlace {
@@ -125,6 +127,29 @@ export function startGit(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): GitProcess {
+  return spawnGit(place, { args, env, more: [] }) as GitProcess;
+}
+
+/** Starts what takes a push in, with the pipes to its pre-receive hook. */
+export function startReceivePack(
+  place: GitPlace,
+  repository: string,
+  env: Readonly<Record<string, string>>,
+): { git: GitProcess; pipes: HookPipes } {
+  const args = ['receive-pack', '--stateless-rpc', repository];
+  const git = spawnGit(place, { args, env, more: ['pipe', 'pipe'] });
+  // Node makes pairs of sockets of these.
+  const [talk, exitCode] = git.stdio.slice(3) as unknown as [Socket, Socket];
+  const pipes = { talk, exitCode };
+  // A hook that outlives a git that was killed would wait for ever.
+  git.once('exit', () => hangUp(pipes));
+  return { git: git as GitProcess, pipes };
+}
+
+function spawnGit(
+  place: GitPlace,
+  { args, env, more }: { args: readonly string[]; env: Readonly<Record<string, string>>; more: 'pipe'[] },
+): ChildProcess {
   return spawn('git', [...settings(place), ...args], {
     cwd: place.emptyHome,
     // None of the daemon's own variables: a GIT_* among them would redirect git.
@@ -138,7 +163,7 @@ export function startGit(
       ...env,
     },
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...more],
   });
 }
 

@@ -14,7 +14,15 @@ import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
 import { findAccountByToken } from '../platform/tokens.js';
 import type { Pushes } from './pushes.js';
-import { ensureRepository, type GitPlace, type GitProcess, gitEnd, killGit, startGit } from './repository.js';
+import {
+  ensureRepository,
+  type GitPlace,
+  type GitProcess,
+  gitEnd,
+  killGit,
+  startGit,
+  startReceivePack,
+} from './repository.js';
 import { guardBody } from './request-body.js';
 
 export interface GitRouteDeps {
@@ -93,10 +101,9 @@ async function receive(deps: GitRouteDeps, call: Call & { account: Account }): P
     push.abandon();
     if (git !== undefined) killGit(git);
   };
-  git = startGit(place, ['receive-pack', '--stateless-rpc', repository], {
-    ...protocolEnv(call.request),
-    ...push.env,
-  });
+  const started = startReceivePack(place, repository, { ...protocolEnv(call.request), ...push.env });
+  git = started.git;
+  void push.serve(started.pipes);
   reply.raw.once('close', stop);
   logErrors(deps.log, git);
   gitEnd(git)

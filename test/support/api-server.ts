@@ -52,7 +52,6 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
     deploys,
     held,
     place,
-    socketPath: join(directory, 'hook.sock'),
     nodePath: process.execPath,
     log,
   });
