@@ -25,6 +25,9 @@ await withPaas(async (paas) => {
   const releases = (await releasesOf(paas, 'crowded')).length;
   console.log(`${clones} pushes to one app: ${describe(crowd)}; ${releases} releases with code`);
   printRatio('pushes-deployed-minus-releases', Math.abs(crowd.accepted - releases), '<=0');
+  // From the start of all pushes to the end of the last one that was refused, its reason read.
+  printRatio('pushes-slowest-refusal-seconds', crowd.slowestRefusalMs / 1000, '<=5');
+  printRatio('pushes-slowest-answer-seconds', crowd.slowestMs / 1000, '<=10');
   printRatio('pushes-api-p99-ms', crowd.apiP99Ms, '<=1000');
 
   const single = await Promise.all(
