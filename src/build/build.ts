@@ -18,6 +18,8 @@ export interface BuildSettings extends BuildpackSettings {
   readonly stackRunImage: string;
   readonly maxSourceBytes: number;
   readonly maxSlugBytes: number;
+  /** Steps of a Dockerfile run as root in the sandbox of BuildKit: a server can do without. */
+  readonly buildsDockerfiles: boolean;
   /** Throws `storage_full` when no build may begin. */
   readonly requireSpace: () => Promise<void>;
   /** Compiled archive-worker.js; undefined for the one beside this code. */
@@ -75,6 +77,11 @@ export async function* buildSlug(request: BuildRequest): AsyncGenerator<string, 
   const hasDockerfile = (await readSourceFile(directory, 'Dockerfile')) !== undefined;
   const isDockerfile = app.buildpacks.length === 0 ? hasDockerfile : app.buildpacks.includes('dockerfile');
   if (!isDockerfile) return { ...(yield* buildWithBuildpacks(request, procfile)), checks };
+  if (!settings.buildsDockerfiles) {
+    throw new PaasError('build_failed', 'This server does not build Dockerfiles.', {
+      hint: 'Name buildpacks with: paas buildpacks:set NAME, or deploy an image: paas deploy --image NAME',
+    });
+  }
   if (!hasDockerfile) {
     throw new PaasError('build_failed', 'There is no Dockerfile in the root of the source.', {
       hint: 'Add one, or clear the buildpacks with: paas buildpacks:clear',

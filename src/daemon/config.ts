@@ -21,12 +21,16 @@ export interface Config {
   readonly buildMemoryBytes: number;
   readonly buildConcurrency: number;
   readonly maxSourceBytes: number;
+  /** Whether sources with a Dockerfile are built. */
+  readonly buildsDockerfiles: boolean;
   readonly stackBuildImage: string;
   readonly stackRunImage: string;
   readonly buildpacksDir: string;
   readonly webUiDir: string;
   readonly bootTimeoutMs: number;
   readonly crashCoolOffMs: number;
+  /** Processes and threads that a dyno, a one-off or a release phase may have at once. */
+  readonly dynoPids: number;
   readonly stopGraceMs: number;
   readonly releaseTimeoutMs: number;
   /** 0: releases are not rolled back automatically. */
@@ -38,6 +42,8 @@ export interface Config {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** One app must not take all that the host has. */
+const MAX_DYNO_PIDS = 1024;
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Reads the settings. Throws an Error that names the variable when a value is not usable. */
@@ -64,6 +70,7 @@ export function loadConfig(env: Environment): Config {
     buildMemoryBytes: readBytes(env, 'PAAS_BUILD_MEMORY', '2g'),
     buildConcurrency: readInteger(env, 'PAAS_BUILD_CONCURRENCY', 2),
     maxSourceBytes: readBytes(env, 'PAAS_MAX_SOURCE_BYTES', '1g'),
+    buildsDockerfiles: readSwitch(env, 'PAAS_DOCKERFILE_BUILDS'),
     stackBuildImage: env['PAAS_STACK_BUILD_IMAGE'] ?? 'paas-stack-build:13',
     stackRunImage: env['PAAS_STACK_RUN_IMAGE'] ?? 'paas-stack-run:13',
     buildpacksDir: env['PAAS_BUILDPACKS_DIR'] ?? join(PROJECT, 'buildpacks'),
@@ -72,6 +79,7 @@ export function loadConfig(env: Environment): Config {
     crashCoolOffMs: readInteger(env, 'PAAS_CRASH_COOL_OFF_SECONDS', 1200) * 1000,
     // Heroku's limit (devcenter "release phase"): one hour.
     releaseTimeoutMs: readInteger(env, 'PAAS_RELEASE_TIMEOUT_SECONDS', 3600) * 1000,
+    dynoPids: readInteger(env, 'PAAS_DYNO_PIDS', 256, MAX_DYNO_PIDS),
     rollbackWindowMs:
       env['PAAS_ROLLBACK_WINDOW_SECONDS'] === '0'
         ? 0
@@ -166,11 +174,24 @@ function portSuffix({ httpPort }: { httpPort: number }): string {
 }
 
 /** A whole number above 0. */
-export function readInteger(env: Environment, name: string, fallback: number): number {
+export function readInteger(
+  env: Environment,
+  name: string,
+  fallback: number,
+  most: number = Number.POSITIVE_INFINITY,
+): number {
   const text = env[name];
   if (text === undefined || text === '') return fallback;
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`${name} must be a whole number above 0, not ${text}`);
+  if (Number(text) > most) throw new Error(`${name} must be at most ${most}, not ${text}`);
   return Number(text);
+}
+
+/** `on` (also when it is not set) or `off`. */
+function readSwitch(env: Environment, name: string): boolean {
+  const text = env[name] || 'on';
+  if (text !== 'on' && text !== 'off') throw new Error(`${name} must be on or off, not ${text}`);
+  return text === 'on';
 }
 
 function readPort(env: Environment, name: string, fallback: number): number {

@@ -48,6 +48,7 @@ export function wireDeploys(
     network,
     maxSourceBytes: config.maxSourceBytes,
     maxSlugBytes: MAX_SLUG_BYTES,
+    buildsDockerfiles: config.buildsDockerfiles,
     requireSpace: space.requireSpace,
     archiveWorker: undefined,
   };

@@ -252,6 +252,7 @@ function wireDynos(
       subnet: config.subnet,
       domain: config.domain,
       platform: { host: config.platformHost, address: `${API_ADDRESS}:${config.apiPort}` },
+      pidsLimit: config.dynoPids,
       bootTimeoutMs: config.bootTimeoutMs,
       coolOffMs: config.crashCoolOffMs,
       stopGraceMs: config.stopGraceMs,

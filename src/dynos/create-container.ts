@@ -13,7 +13,7 @@ import { commandFor, dynoEnvironment } from './environment.js';
 export interface CreateContainerDeps {
   readonly db: Database;
   readonly engine: Pick<Engine, 'createContainer' | 'inspectImage'>;
-  readonly settings: { readonly instance: string; readonly network: string };
+  readonly settings: { readonly instance: string; readonly network: string; readonly pidsLimit: number };
   /** Makes a name unique: 12 hex digits. */
   readonly newSuffix: () => string;
 }
@@ -70,6 +70,7 @@ export async function createContainer(
       hasPort: wish.hasPort,
     }),
     memoryBytes: wish.memoryBytes,
+    pidsLimit: deps.settings.pidsLimit,
     network: { name: deps.settings.network, ip: wish.ip },
   });
   const containerId = await deps.engine.createContainer(spec);

@@ -79,6 +79,8 @@ export interface DynoSettings {
   readonly subnet: string;
   readonly domain: string;
   readonly platform: RouterState['platform'];
+  /** Processes and threads that one of their containers may have. */
+  readonly pidsLimit: number;
   readonly bootTimeoutMs: number;
   readonly coolOffMs: number;
   /** When autoscale measures and decides; undefined: as in production. */

@@ -9,7 +9,7 @@ import type { Logger } from '../log.js';
 import type { App } from '../platform/apps.js';
 import { currentRelease, releaseIdOf } from '../platform/releases.js';
 import { DEFAULT_SIZE, parseSize } from '../platform/sizes.js';
-import { createContainer } from './create-container.js';
+import { type CreateContainerDeps, createContainer } from './create-container.js';
 import { type Dyno, dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
 import { describeMemoryEnd, memoryCause } from './out-of-memory.js';
@@ -55,7 +55,7 @@ export interface OneOffDeps {
   readonly engine: Engine;
   readonly dynoLog: DynoLog;
   readonly log: Logger;
-  readonly settings: { readonly instance: string; readonly network: string };
+  readonly settings: CreateContainerDeps['settings'];
   readonly newSuffix: () => string;
   readonly newRunNumber: () => number;
   readonly signal: AbortSignal;

@@ -31,6 +31,7 @@ export interface ReleaseCommandDeps {
   readonly settings: {
     readonly instance: string;
     readonly network: string;
+    readonly pidsLimit: number;
     /** Time from the creation of its container to SIGKILL. */
     readonly releaseTimeoutMs: number;
   };

@@ -15,7 +15,7 @@ import { cpuSharesOf } from '../platform/sizes.js';
 import type { Addresses } from './addresses.js';
 import type { StartedDyno } from './await-up.js';
 import { tellCrash } from './crash.js';
-import { createContainer, ImageGoneError } from './create-container.js';
+import { type CreateContainerDeps, createContainer, ImageGoneError } from './create-container.js';
 import { dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
 import type { HealthNotes } from './health-notes.js';
@@ -30,9 +30,7 @@ export interface StartDynoDeps {
   readonly healthNotes: HealthNotes;
   readonly addresses: Addresses;
   readonly log: Logger;
-  readonly settings: {
-    readonly instance: string;
-    readonly network: string;
+  readonly settings: CreateContainerDeps['settings'] & {
     /** How long a web process may take to open its port. */
     readonly bootTimeoutMs: number;
     readonly coolOffMs: number;

@@ -99,7 +99,7 @@ export interface ReleaseContainerRequest extends ContainerRequest {
   readonly entrypoint?: readonly string[] | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly memoryBytes: number;
-  readonly pidsLimit?: number;
+  readonly pidsLimit: number;
   readonly network: { readonly name: string; readonly ip: string | undefined };
 }
 
@@ -207,7 +207,7 @@ function releaseContainer(request: ReleaseContainerRequest, role: ContainerRole)
     env: request.env,
     user: userFor(request.imageUser),
     memoryBytes: request.memoryBytes,
-    pidsLimit: request.pidsLimit ?? 256,
+    pidsLimit: request.pidsLimit,
     mounts: [TEMPORARY],
     network: request.network,
   };

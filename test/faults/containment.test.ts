@@ -15,7 +15,10 @@ import { openSurroundings, type Surroundings } from '../support/surroundings.js'
 const PROBE = readFileSync(join(import.meta.dirname, '../fixtures/apps/probe/probe.py'), 'utf8');
 const API_PORT = 7071;
 const BUILD_IMAGE = 'probe-build';
-const LAN_ALLOWED = '10.66.0.0/16';
+/** One port of the LAN's host; its others stay closed. */
+const ALLOWED_PORT = 5432;
+/** What the engine gives a container by default; BuildKit gives it to each step. */
+const ENGINE_CAPABILITIES = '00000000a80425fb';
 const CANARY = 'canary-93e1b07d44';
 
 interface Report {
@@ -52,9 +55,10 @@ beforeAll(async () => {
   paas = await startPaas(
     {
       PAAS_FIREWALL: 'on',
-      PAAS_EGRESS_ALLOW: LAN_ALLOWED,
+      PAAS_EGRESS_ALLOW: `${around.lan}:${ALLOWED_PORT}`,
       PAAS_API_PORT: String(API_PORT),
       PAAS_BUILD_MEMORY: '300m',
+      PAAS_DYNO_PIDS: '300',
       PAAS_LOG_LEVEL: 'debug',
       PAAS_STACK_BUILD_IMAGE: BUILD_IMAGE,
     },
@@ -69,7 +73,10 @@ beforeAll(async () => {
     `${gateway}:${paas.httpPort}`,
     `${engine.network.address}:${paas.httpPort}`,
     `${around.metadata}:80`,
-    `${around.lan}:5432`,
+    `${around.lan}:${ALLOWED_PORT}`,
+    `${around.lan}:80`,
+    `${around.lan}:53`,
+    `${around.metadata}:${ALLOWED_PORT}`,
     `${engine.network.hostAddress}:22`,
     `${around.internet}:80`,
   ];
@@ -153,12 +160,13 @@ describe.each(['dyno', 'one-off', 'build'])('from a %s', (kind) => {
     }
   });
 
-  it('names and the internet are reached, the host, the LAN and the metadata service are not', () => {
+  it('names, the internet and what is allowed are reached; the host, the rest of the LAN and the metadata service are not', () => {
     const { reach, name } = report(kind);
     const open = Object.keys(reach).filter((target) => reach[target] === 'open');
     expect(open.sort()).toEqual(
       [
         `${around.internet}:80`,
+        `${around.lan}:${ALLOWED_PORT}`,
         ...[gatewayOf(), engine.network.address].map((host) => `${host}:${paas.httpPort}`),
       ].sort(),
     );
@@ -201,20 +209,45 @@ it('no dyno is reached by another, be it of the same app', () => {
   expect(report('one-off').reach[dynoAddress]).toBe('timeout');
 });
 
-it('steps of a Dockerfile reach names and the internet, and no metadata, LAN or host', async () => {
+it('steps of a Dockerfile are root in a sandbox, and reach what dynos reach', async () => {
   await paas.owner.cli(['create', 'probe-docker']);
   const repository = await paas.owner.repository('probe-docker', {
     files: {
       'probe.py': PROBE,
-      Dockerfile: `FROM paas-stack-run:13\nCOPY probe.py /app/probe.py\nRUN python3 /app/probe.py report '${targets.join(' ')}' | fold -w 900\nENTRYPOINT []\nCMD ["python3", "/app/probe.py", "serve"]\n`,
+      Dockerfile: `FROM paas-stack-run:13\nUSER root\nCOPY probe.py /app/probe.py\nRUN python3 /app/probe.py report '${targets.join(' ')}' | fold -w 900\nENTRYPOINT []\nCMD ["python3", "/app/probe.py", "serve"]\n`,
     },
   });
   const pushed = await repository.push();
   expect(pushed.code, pushed.all).toBe(0);
-  const { reach, name, sockets } = readReport(pushed.all);
+  const { reach, name, sockets, mounts, status, attempts, namespaces, ipv6, pids } = readReport(pushed.all);
+  console.log(
+    JSON.stringify({ mounts, status, attempts, namespaces, ipv6, pids, host: hostNamespace('pid') }),
+  );
   expect(sockets).toEqual([]);
+  expect(ipv6).toEqual([]);
+  expect(pids.length).toBeLessThan(15);
+  // BuildKit's own files, and the certificates that the platform lends.
+  const ofHost = mounts.filter(([, , type]) => type === 'ext4').map(([, target]) => target);
+  expect(ofHost.sort()).toEqual(['/etc/hosts', '/etc/resolv.conf']);
+  for (const name of ['pid', 'ipc', 'uts', 'net', 'mnt']) {
+    expect(namespaces[name], name).not.toBe(hostNamespace(name));
+  }
+  expect(status).toEqual({
+    Uid: '0',
+    CapEff: ENGINE_CAPABILITIES,
+    CapBnd: ENGINE_CAPABILITIES,
+    NoNewPrivs: '0',
+    Seccomp: '2',
+  });
+  const done = Object.keys(attempts).filter((what) => /^(done|uid=0)/.test(attempts[what] ?? ''));
+  expect(done.sort()).toEqual(['become root', 'mknod', 'packet socket', 'raw socket']);
+  for (const [what, result] of Object.entries(attempts)) {
+    if (!done.includes(what)) expect(result, what).toMatch(/not permitted|Read-only|No such (process|file)/);
+  }
   const open = Object.keys(reach).filter((target) => reach[target] === 'open');
-  expect(open.filter((target) => !target.endsWith(`:${paas.httpPort}`))).toEqual([`${around.internet}:80`]);
+  expect(open.filter((target) => !target.endsWith(`:${paas.httpPort}`)).sort()).toEqual(
+    [`${around.internet}:80`, `${around.lan}:${ALLOWED_PORT}`].sort(),
+  );
   if (around.nameServer !== undefined) expect(name).toBe(around.internet);
 });
 
@@ -235,7 +268,7 @@ it('a step of a Dockerfile that needs too much memory is ended, and only it', as
 const HOGS: readonly [name: string, program: string, told: string][] = [
   [
     'processes',
-    'import os,time\nfor n in range(5000):\n try:\n  if os.fork()==0: time.sleep(9); os._exit(0)\n except OSError as e: print("after", n < 256, e.strerror); break\n',
+    'import os,time\nfor n in range(5000):\n try:\n  if os.fork()==0: time.sleep(9); os._exit(0)\n except OSError as e: print("after", 256 <= n < 300, e.strerror); break\n',
     'after True Resource temporarily unavailable',
   ],
   ['memory', 'x = bytearray()\nwhile True: x.extend(bytes(1 << 20))\n', ''],

@@ -51,6 +51,7 @@ beforeAll(async () => {
     network,
     maxSourceBytes: 512 * MIB,
     maxSlugBytes: 1024 * MIB,
+    buildsDockerfiles: true,
     requireSpace: async () => undefined,
     archiveWorker: worker.path,
   };

@@ -100,6 +100,7 @@ function makeDeploys(options: {
   memoryBytes?: number;
   maxSlugBytes?: number;
   requireSpace?: () => Promise<void>;
+  buildsDockerfiles?: boolean;
 }) {
   const settings = {
     instance,
@@ -111,6 +112,7 @@ function makeDeploys(options: {
     network,
     maxSourceBytes: 64 * 1024 * 1024,
     maxSlugBytes: options.maxSlugBytes ?? 64 * 1024 * 1024,
+    buildsDockerfiles: options.buildsDockerfiles ?? true,
     requireSpace: options.requireSpace ?? (async () => undefined),
     archiveWorker: worker.path,
   };
@@ -456,6 +458,21 @@ CMD ["cat", "/src/a.txt"]
       Dockerfile: `FROM ${stackRunImage}\nRUN echo No space left on device; exit 1\n`,
     });
     expect(full.output).toMatch(/ ! {5}The disk of the build is full \(step "\[stage-0 2\/2\] RUN/);
+  });
+
+  it('is refused where the server builds none, unless buildpacks are set', async () => {
+    const strict = makeDeploys({ timeoutMs: 60_000, buildsDockerfiles: false });
+    const source = await commit({ Dockerfile: `FROM ${stackRunImage}\n`, 'app.txt': 'x' });
+    const refused = strict.start({ app: newApp(), by, source });
+    expect(await refused.done).toMatchObject({
+      kind: 'failed',
+      message: 'This server does not build Dockerfiles.',
+    });
+    const app = setBuildpacks(db, { app: newApp(), by, buildpacks: ['static'] });
+    expect(await strict.start({ app, by, source }).done).toMatchObject({
+      kind: 'released',
+      release: { buildpacks: ['tiny'] },
+    });
   });
 
   it('that is canceled is killed with all its processes', async () => {

@@ -44,6 +44,7 @@ function spec(command: string[], more: { ip?: string; env?: Record<string, strin
     command,
     env: more.env ?? {},
     memoryBytes: 64 * 1024 * 1024,
+    pidsLimit: 256,
     network: { name: network, ip: more.ip },
     restarts: 0,
   });
@@ -161,6 +162,7 @@ describe('containers', () => {
         command: ['wc', '-c'],
         env: {},
         memoryBytes: 64 * 1024 * 1024,
+        pidsLimit: 256,
         network: { name: network, ip: undefined },
         tty: false,
         openStdin: true,
@@ -189,6 +191,7 @@ describe('containers', () => {
         command: ['sh', '-c', 'read line; echo got $line'],
         env: {},
         memoryBytes: 64 * 1024 * 1024,
+        pidsLimit: 256,
         network: { name: network, ip: undefined },
         tty: true,
         openStdin: true,

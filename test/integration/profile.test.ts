@@ -3,12 +3,16 @@
 
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { buildSpec, type ContainerSpec, LABEL } from '../../src/engine/container-spec.js';
+import { runBuildpacks } from '../../src/build/buildpacks.js';
+import { loadConfig } from '../../src/daemon/config.js';
+import { LABEL } from '../../src/engine/container-spec.js';
 import type { App } from '../../src/platform/apps.js';
 import { changeConfig } from '../../src/platform/config-vars.js';
-import { eventually, type House, openHouse, RUN_IMAGE } from '../support/house.js';
+import { eventually, type House, openHouse } from '../support/house.js';
 
 let house: House;
 let app: App;
@@ -42,35 +46,51 @@ it('is as agreed for each kind of container, whatever users say', async () => {
   profiles['one-off'] = profile(await inspectRole('one-off'));
   await house.dynos.oneOffs.kill(app, oneOff.dyno.name);
 
-  const volume = `paas-cache-${house.instance}-x`;
-  await house.engine.ensureVolume(volume, {});
-  const build = await house.engine.createContainer(buildOf(volume));
-  profiles['build'] = profile(await inspectRole('build'));
-  await house.engine.removeContainer(build);
-  await house.engine.removeVolume(volume);
+  profiles['build'] = profile(await inspectBuild());
 
   await expect(`${JSON.stringify(profiles, undefined, 2)}\n`).toMatchFileSnapshot(
     join(import.meta.dirname, 'profile.golden'),
   );
 });
 
-function buildOf(volume: string): ContainerSpec {
-  return buildSpec({
-    instance: house.instance,
-    app: { id: app.id, name: app.name },
-    suffix: randomBytes(6).toString('hex'),
-    image: RUN_IMAGE,
+/** The container of a real build with the settings of a server that has none of its own, while it runs. */
+async function inspectBuild(): Promise<Inspected | undefined> {
+  const config = loadConfig({});
+  const directory = mkdtempSync(join(tmpdir(), 'paas-profile-'));
+  writeFileSync(join(directory, 'index.html'), 'hello\n');
+  let inspected: Inspected | undefined;
+  const build = runBuildpacks({
+    engine: {
+      ...house.engine,
+      async startContainer(id) {
+        await house.engine.startContainer(id);
+        inspected = await inspectRole('build');
+      },
+    },
+    settings: {
+      instance: house.instance,
+      stackBuildImage: config.stackBuildImage,
+      buildpacksDirectory: config.buildpacksDir,
+      caBundle: undefined,
+      memoryBytes: config.buildMemoryBytes,
+      network: `paas-${house.instance}`,
+    },
+    app: { ...app, buildpacks: ['static'] },
     buildId: 'b1',
-    command: ['sleep', '1'],
-    env: { STACK: 'paas-13' },
-    memoryBytes: 2 * 1024 ** 3,
-    mounts: [
-      { kind: 'volume', source: volume, target: '/cache', readOnly: false },
-      { kind: 'bind', source: '/usr/share', target: '/buildpacks', readOnly: true },
-      { kind: 'tmpfs', target: '/env', sizeBytes: 16 * 1024 ** 2, holds: 'secrets' },
-    ],
-    network: `paas-${house.instance}`,
+    suffix: randomBytes(6).toString('hex'),
+    directory,
+    config: { HOSTILE: '--privileged', DOCKER_HOST: 'unix:///var/run/docker.sock' },
+    sourceVersion: 'c0ffee',
+    signal: AbortSignal.timeout(100_000),
   });
+  try {
+    let step = await build.next();
+    while (!step.done) step = await build.next();
+    await house.engine.removeContainer(step.value.containerId);
+    return inspected;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 interface Limit {

@@ -144,6 +144,7 @@ export async function openHouse(
         subnet,
         domain: 'localhost',
         platform: { host: 'localhost', address: '127.0.0.1:9' },
+        pidsLimit: 256,
         bootTimeoutMs: options.bootTimeoutMs ?? 60_000,
         coolOffMs: options.coolOffMs ?? 1_200_000,
         scalingTimes: options.scalingTimes,

@@ -42,7 +42,7 @@ function phasesWith(
     engine,
     dynoLog: { attach: unused, platform: () => undefined },
     log: createLogger({ level: 'silent', isTty: false, name: 'test' }),
-    settings: { instance: 'test', network: 'none', releaseTimeoutMs: 60_000 },
+    settings: { instance: 'test', network: 'none', pidsLimit: 256, releaseTimeoutMs: 60_000 },
     newSuffix: () => '0'.repeat(12),
     newRunNumber: () => 1000,
     signal: stopping.signal,

@@ -28,6 +28,7 @@ const released = {
   command: ['node', 'x.js'],
   env: { PORT: '5000', A: 'b=c' },
   memoryBytes: 512 * MIB,
+  pidsLimit: 256,
   network: { name: 'paas-i1', ip: '10.213.0.9' },
 };
 
