@@ -27,16 +27,17 @@ interface EnsureOptions {
 }
 
 /**
- * Starts a collector unless one answers on `run/collector.sock`, waits until it does, and starts it again whenever it
- * dies, until the returned object is disposed (which leaves the collector running). One that was found with another stamp
- * is replaced, once. Throws when it does not come up.
+ * Starts a collector unless one answers on `run/collector.sock`, and starts it again whenever it dies, until the returned
+ * object is disposed (which leaves the collector running). One that was found with another stamp is replaced, once.
+ * Resolves when it answers, or has failed to come up once: that is logged and tried again, for apps run without it.
  */
 export async function ensureCollector(options: EnsureOptions): Promise<AsyncDisposable> {
   const { dataDir, log } = options;
   const socketPath = join(dataDir, 'run', 'collector.sock');
   for (const folder of ['run', 'log']) mkdirSync(join(dataDir, folder), { recursive: true, mode: 0o700 });
   let isOurs = false;
-  await ensure();
+  let waitMs = WATCH_MS;
+  await look();
   const stopping = new AbortController();
   const watching = watch(stopping.signal);
   return {
@@ -56,17 +57,19 @@ export async function ensureCollector(options: EnsureOptions): Promise<AsyncDisp
   }
 
   async function watch(signal: AbortSignal): Promise<void> {
-    let waitMs = WATCH_MS;
     while (!signal.aborted) {
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) return;
-      try {
-        await ensure();
-        waitMs = WATCH_MS;
-      } catch (err) {
-        log.error({ err }, 'the log collector does not start');
-        waitMs = Math.min(30_000, waitMs * 2);
-      }
+      if (!signal.aborted) await look();
+    }
+  }
+
+  async function look(): Promise<void> {
+    try {
+      await ensure();
+      waitMs = WATCH_MS;
+    } catch (err) {
+      log.error({ err }, 'the log collector does not start: trying again');
+      waitMs = Math.min(30_000, waitMs * 2);
     }
   }
 }

@@ -22,6 +22,7 @@ import { type LoopWork, watchEventLoop } from '../upkeep/event-loop.js';
 import { createLayerWatch, type LayerNotice } from '../upkeep/layer-watch.js';
 import type { RequestCounts } from '../upkeep/server-metrics.js';
 import { createServerUpkeep, type ServerUpkeep } from '../upkeep/server-upkeep.js';
+import { findSetAsideLogs } from '../upkeep/set-aside-logs.js';
 import { describeShadowedHosts } from '../upkeep/shadowed-hosts.js';
 import { runUpkeep, TIMING, type UpkeepDeps } from '../upkeep/upkeep.js';
 import type { DiskConfig } from './disk-config.js';
@@ -99,6 +100,7 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
     moreFindings: [
       async () => [describeFirewall(firewall.state()), loop.finding()],
       async () => [describeShadowedHosts(listShadowedHosts(db, place))],
+      () => findSetAsideLogs(paths.logDatabase),
     ],
     paths,
   });

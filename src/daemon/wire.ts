@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 import type { Deploys } from '../build/deploys.js';
@@ -60,6 +61,7 @@ export interface DaemonOptions {
 }
 
 const API_ADDRESS = '127.0.0.1';
+const FLUSH_MS = 3000;
 const CYCLE_MS = 24 * 3_600_000;
 const MEMORY_SAMPLE_MS = 20_000;
 const TRAFFIC_SAMPLE_MS = 5000;
@@ -206,9 +208,10 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
       stopping.abort();
       await loop.catch(() => undefined);
       parts.clearing();
-      await parts.logs
-        .flush()
-        .catch((error: unknown) => log.warn({ err: error }, 'log lines were not delivered'));
+      // A collector that is away is not waited for.
+      await Promise.race([parts.logs.flush(), sleep(FLUSH_MS, undefined, { ref: false })]).catch(
+        (error: unknown) => log.warn({ err: error }, 'log lines were not delivered'),
+      );
       parts.logs.close();
       await collector?.[Symbol.asyncDispose]();
       parts.db.close();

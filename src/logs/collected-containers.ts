@@ -65,6 +65,11 @@ export class CollectedContainers {
     return this.#attached.size;
   }
 
+  /** The apps of those. */
+  appIds(): Set<string> {
+    return new Set([...this.#attached.values()].map(({ output }) => output.container.appId));
+  }
+
   /** Takes a container's output from now on; resolves when its streams are open. Fine to call twice. */
   async attach(container: CollectedContainer): Promise<void> {
     const { containerId } = container;

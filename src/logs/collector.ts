@@ -7,7 +7,8 @@ import { CollectedContainers, type CollectorEngine } from './collected-container
 import type { CollectedContainer } from './container-output.js';
 import { Journal, type JournalLimits } from './journal.js';
 import { cleanProcessName, type LogFilter, type NewLogLine, splitMessage } from './line.js';
-import { gapText, type NoticeKind, Notices } from './notices.js';
+import type { StoreDamage } from './mended-store.js';
+import { gapText, LOST_TEXT, type NoticeKind, Notices } from './notices.js';
 import type { OutputLines } from './output-stream.js';
 import { RateLimit } from './rate-limit.js';
 import type { ContainerProgress } from './store.js';
@@ -95,12 +96,32 @@ export class LogCollector {
     log: Logger;
     onStoreDeath: (error: Error) => void;
   }): Promise<LogCollector> {
-    const { storePath, retention, onStoreDeath } = options;
-    const store = new StoreThread({ path: storePath, retention, onDeath: onStoreDeath });
-    const { nextSeq, progress } = await store.start();
-    const collector = new LogCollector({ ...options, store, nextSeq, progress });
-    collector.#loops.push(collector.#upkeep());
-    return collector;
+    const { storePath, retention, nowUs, log, onStoreDeath } = options;
+    const found: StoreDamage[] = [];
+    let takeDamage = (damage: StoreDamage) => {
+      found.push(damage);
+    };
+    const store = new StoreThread({
+      path: storePath,
+      retention,
+      nowUs,
+      onDamage(damage) {
+        log.error(damage, 'the kept log was damaged: it was set aside, and a new one has begun');
+        takeDamage(damage);
+      },
+      onDeath: onStoreDeath,
+    });
+    try {
+      const { nextSeq, progress } = await store.start();
+      const collector = new LogCollector({ ...options, store, nextSeq, progress });
+      takeDamage = (damage) => collector.#tellDamage(damage);
+      found.forEach(takeDamage);
+      collector.#loops.push(collector.#upkeep());
+      return collector;
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Takes a container's output from now on; resolves when its streams are open. Fine to call twice. */
@@ -233,11 +254,24 @@ export class LogCollector {
     this.append({ appId, source: 'heroku', process: 'logplex', text });
   }
 
+  /** To every app that may have had lines, as far as that is known. */
+  #tellDamage({ appIds }: StoreDamage): void {
+    const tell = async () => {
+      const told = new Set(appIds);
+      for (const appId of told) this.#say(appId, LOST_TEXT);
+      await this.#containers.takeUp();
+      for (const appId of this.#containers.appIds()) {
+        if (!told.has(appId)) this.#say(appId, LOST_TEXT);
+      }
+    };
+    tell().catch((err) => this.#log.warn({ err }, 'apps are not told that their kept log was damaged'));
+  }
+
   /** Looks for containers that nobody attached, drops old lines. */
   async #upkeep(): Promise<void> {
     const { signal } = this.#stopping;
     const runOnce = async () => {
-      await this.#store.dropOld(this.#nowUs());
+      await this.#store.dropOld();
       await this.#containers.takeUp();
     };
     const report = (err: unknown) => this.#log.warn({ err }, 'upkeep of the log collector failed');

@@ -43,6 +43,10 @@ export function gapText(process: string, reason: string): string {
   return `Error L13 (Local delivery error): an unknown number of messages of ${process} is missing: ${reason}.`;
 }
 
+/** The text for an app whose kept lines are gone. */
+export const LOST_TEXT =
+  'Error L13 (Local delivery error): the lines kept so far are lost: their file was damaged, and is set aside.';
+
 /** Adds up counts and gives them out after a while. */
 export class Notices {
   readonly #pending = new Map<

@@ -2,8 +2,9 @@
 
 import { Worker } from 'node:worker_threads';
 import type { LogFilter } from './line.js';
+import type { StoreDamage } from './mended-store.js';
 import type { ContainerProgress, Page, ReadBlock, StoreBatch } from './store.js';
-import type { StoreReply, StoreRequest } from './store-worker.js';
+import type { StoreMessage, StoreReply, StoreRequest } from './store-worker.js';
 
 /** Opens and talks to the store in its own thread. Every call rejects when the thread has died. */
 export class StoreThread {
@@ -12,20 +13,28 @@ export class StoreThread {
     number,
     { resolve: (value: unknown) => void; reject: (error: Error) => void }
   >();
+  readonly #nowUs: () => number;
   #lastId = 0;
   #death: Error | undefined;
 
-  /** `onDeath` is told when the thread ends without being closed (the file is damaged, the disk is gone). */
+  /**
+   * `onDamage` is told when the file was damaged and a new one has begun; `onDeath` when the thread ends without being
+   * closed.
+   */
   constructor(options: {
     path: string;
     retention: { bytes: number; days: number };
+    nowUs: () => number;
+    onDamage: (damage: StoreDamage) => void;
     onDeath: (error: Error) => void;
   }) {
+    this.#nowUs = options.nowUs;
     this.#worker = new Worker(new URL('./store-worker.js', import.meta.url), {
       workerData: { path: options.path, retention: options.retention },
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
     });
     this.#worker.on('message', (reply: StoreReply) => {
+      if (reply.damage !== undefined) options.onDamage(reply.damage);
       const waiting = this.#waiting.get(reply.id);
       this.#waiting.delete(reply.id);
       if (reply.error === undefined) waiting?.resolve(reply.value);
@@ -75,8 +84,8 @@ export class StoreThread {
     return this.#ask({ kind: 'forgetApp', appId });
   }
 
-  dropOld(nowUs: number): Promise<void> {
-    return this.#ask({ kind: 'dropOld', nowUs });
+  dropOld(): Promise<void> {
+    return this.#ask({ kind: 'dropOld' });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -94,7 +103,7 @@ export class StoreThread {
     return new Promise((resolve, reject) => {
       // The worker answers each kind with its own type; the public methods above name it.
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.#worker.postMessage({ id, request });
+      this.#worker.postMessage({ id, nowUs: this.#nowUs(), request } satisfies StoreMessage);
     });
   }
 

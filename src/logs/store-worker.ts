@@ -4,7 +4,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { assertNever } from '../errors.js';
 import type { LogFilter } from './line.js';
-import { LogStore, type StoreBatch } from './store.js';
+import { MendedStore, type StoreDamage } from './mended-store.js';
+import type { LogStore, StoreBatch } from './store.js';
 
 /** What store-thread.ts asks for. */
 export type StoreRequest =
@@ -17,13 +18,22 @@ export type StoreRequest =
   | { readonly kind: 'start' }
   | { readonly kind: 'forgetContainers'; readonly containerIds: readonly string[] }
   | { readonly kind: 'forgetApp'; readonly appId: string }
-  | { readonly kind: 'dropOld'; readonly nowUs: number }
+  | { readonly kind: 'dropOld' }
   | { readonly kind: 'close' };
+
+/** A request, and the time at which it is made. */
+export interface StoreMessage {
+  readonly id: number;
+  readonly nowUs: number;
+  readonly request: StoreRequest;
+}
 
 export interface StoreReply {
   readonly id: number;
   readonly value?: unknown;
   readonly error?: string;
+  /** The file was damaged, and the request was answered by a new one. */
+  readonly damage?: StoreDamage;
 }
 
 if (parentPort !== null) serve(parentPort);
@@ -31,20 +41,29 @@ if (parentPort !== null) serve(parentPort);
 function serve(port: NonNullable<typeof parentPort>): void {
   // Given by store-thread.ts, which is typed.
   const options = workerData as ConstructorParameters<typeof LogStore>[0];
-  const store = new LogStore(options);
-  port.on('message', (message: { id: number; request: StoreRequest }) => {
+  let damage: StoreDamage | undefined;
+  const store = new MendedStore({
+    ...options,
+    onDamage: (found) => {
+      damage = found;
+    },
+  });
+  port.on('message', ({ id, nowUs, request }: StoreMessage) => {
     let reply: StoreReply;
+    damage = undefined;
     try {
-      reply = { id: message.id, value: answer(store, message.request) };
+      const value =
+        request.kind === 'close' ? store.close() : store.use(nowUs, (it) => answer(it, request, nowUs));
+      reply = { id, value };
     } catch (error) {
-      reply = { id: message.id, error: String(error) };
+      reply = { id, error: String(error) };
     }
-    port.postMessage(reply);
-    if (message.request.kind === 'close') port.close();
+    port.postMessage(damage === undefined ? reply : { ...reply, damage });
+    if (request.kind === 'close') port.close();
   });
 }
 
-function answer(store: LogStore, request: StoreRequest): unknown {
+function answer(store: LogStore, request: Exclude<StoreRequest, { kind: 'close' }>, nowUs: number): unknown {
   switch (request.kind) {
     case 'commit':
       return store.commit(request.batch);
@@ -59,9 +78,7 @@ function answer(store: LogStore, request: StoreRequest): unknown {
     case 'forgetApp':
       return store.forgetApp(request.appId);
     case 'dropOld':
-      return store.dropOld(request.nowUs);
-    case 'close':
-      return store.close();
+      return store.dropOld(nowUs);
     default:
       return assertNever(request);
   }

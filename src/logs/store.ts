@@ -105,16 +105,26 @@ export class LogStore {
   /** Opens or makes the file. `bytes` is kept per app; a block is the unit that is dropped. */
   constructor(options: { path: string; retention: { bytes: number; days: number } }) {
     this.#db = new Database(options.path);
-    this.#db.pragma('auto_vacuum = incremental');
-    this.#db.pragma('journal_mode = WAL');
-    this.#db.pragma('synchronous = NORMAL');
-    this.#db.pragma('journal_size_limit = 16777216');
-    this.#db.pragma('cache_size = -2000');
-    this.#db.exec(SCHEMA);
     this.#retention = options.retention;
-    this.#sql = prepare(this.#db);
-    for (const row of this.#sql.sizes.all()) this.#sizes.set(row.app_id, row.bytes);
-    for (const row of this.#sql.nextLines.all()) this.#nextLines.set(row.app_id, row.next_line);
+    try {
+      this.#db.pragma('auto_vacuum = incremental');
+      this.#db.pragma('journal_mode = WAL');
+      this.#db.pragma('synchronous = NORMAL');
+      this.#db.pragma('journal_size_limit = 16777216');
+      this.#db.pragma('cache_size = -2000');
+      this.#db.exec(SCHEMA);
+      this.#sql = prepare(this.#db);
+      for (const row of this.#sql.sizes.all()) this.#sizes.set(row.app_id, row.bytes);
+      for (const row of this.#sql.nextLines.all()) this.#nextLines.set(row.app_id, row.next_line);
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  /** The apps with kept lines, or that had some since the start. */
+  appIds(): string[] {
+    return [...this.#nextLines.keys()];
   }
 
   /** The first sequence number that was never used. */

@@ -1,0 +1,65 @@
+// The apps outlive their logs: a damaged file of kept lines makes way for a new one, and a collector that cannot be had
+// at all keeps no app from running.
+
+import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '../support/house.js';
+import { type Paas, startPaas } from '../support/paas.js';
+
+const APP = 'talkative';
+let paas: Paas;
+const logFile = () => join(paas.dataDir, 'logs.sqlite');
+const log = async () => (await paas.owner.cli(['logs', '-n', '1500', '-a', APP])).stdout;
+beforeAll(async () => {
+  paas = await startPaas();
+  await paas.owner.cli(['create', APP, '--no-remote']);
+  const pushed = await (await paas.owner.repository(APP, { fixture: 'talker' })).push();
+  expect(pushed.code, pushed.all).toBe(0);
+  await paas.answers(APP, 'word=none');
+});
+
+afterAll(async () => {
+  await paas?.[Symbol.asyncDispose]();
+});
+
+it('a damaged file is set aside, which the app and the operator read; the app runs', async () => {
+  await paas.cutPower();
+  const filter = `label=paas.instance=${paas.instance}`;
+  await paas.docker([
+    'kill',
+    ...(await paas.docker(['ps', '-q', '--filter', filter])).split('\n').filter(Boolean),
+  ]);
+  for (const suffix of ['', '-wal', '-shm']) rmSync(logFile() + suffix, { force: true });
+  writeFileSync(logFile(), 'no lines '.repeat(10_000));
+  await paas.start();
+  await paas.answers(APP, 'word=none');
+  const text = await eventually('the app is told', async () => {
+    const now = await log();
+    return now.includes('the lines kept so far are lost') && now.includes('heroku[router]') && now;
+  });
+  expect(text).toContain('heroku[logplex]: Error L13 (Local delivery error)');
+  const doctor = await paas.owner.cli(['doctor']);
+  expect(doctor.stdout).toMatch(
+    /warn {2}log lines: their file was damaged; it was set aside as .*logs\.sqlite\.damaged-/,
+  );
+});
+
+it('apps run while no collector can be had, and have their logs when it can', async () => {
+  await paas.cutPower();
+  for (const suffix of ['', '-wal', '-shm']) rmSync(logFile() + suffix, { force: true });
+  mkdirSync(logFile());
+  await paas.start();
+  await paas.answers(APP, 'word=none');
+  const scaled = await paas.owner.cli(['ps:scale', 'web=2', '-a', APP]);
+  expect(scaled.code, scaled.all).toBe(0);
+  expect((await paas.owner.cli(['ps:wait', '-a', APP])).code).toBe(0);
+  expect(paas.daemonLog()).toContain('the log collector does not start: trying again');
+  // It has nobody to bring lines to, and ends all the same.
+  expect(await paas.stop()).toBe(0);
+  rmdirSync(logFile());
+  await paas.start();
+  await paas.answers(APP, 'word=none');
+  // What was printed meanwhile is in the engine's own file.
+  await eventually('the lines of meanwhile', async () => /app\[web\.2\]/.test(await log()));
+});
