@@ -190,7 +190,7 @@ describe('checks', () => {
     const slow = await house.engine.runInContainer(id, ['sh', '-c', 'echo begun; sleep 5432 & wait'], {
       timeoutMs: 3000,
       maxOutputBytes: 3,
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(patience(60_000)),
     });
     expect(slow).toEqual({ exitCode: undefined, output: 'beg' });
     expect(await docker('top', id)).not.toContain('5432');
@@ -211,7 +211,7 @@ describe('checks', () => {
     const hasty = await house.engine.runInContainer(id, ['sleep', '6543'], {
       timeoutMs: 1,
       maxOutputBytes: 3,
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(patience(60_000)),
     });
     expect(hasty.exitCode).toBeUndefined();
     await eventually('no command', async () =>
