@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { patience } from '../patience.js';
 import { findFaults } from './checks.js';
 import { unexcused } from './excuses.js';
 import { doFault, type FaultCounts, healAll, sumFaults } from './faults.js';
@@ -114,7 +115,7 @@ async function rest(world: World): Promise<void> {
       world.history.add('check', `I1..I7 ok, ${seconds} s after the last fault`);
       return;
     }
-    if (performance.now() - startedAt > REST_LIMIT_MS) {
+    if (performance.now() - startedAt > patience(REST_LIMIT_MS)) {
       for (const fault of faults) world.breach(`${fault} (${seconds} s after the last fault)`);
       return;
     }
