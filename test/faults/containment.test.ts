@@ -239,9 +239,10 @@ it('steps of a Dockerfile are root in a sandbox, and reach what dynos reach', as
     NoNewPrivs: '0',
     Seccomp: '2',
   });
-  const done = Object.keys(attempts).filter((what) => /^(done|uid=0)/.test(attempts[what] ?? ''));
-  expect(done.sort()).toEqual(['become root', 'mknod', 'packet socket', 'raw socket']);
-  for (const [what, result] of Object.entries(attempts)) {
+  const { 'become root': _itIsAlready, ...others } = attempts;
+  const done = Object.keys(others).filter((what) => others[what] === 'done');
+  expect(done.sort()).toEqual(['mknod', 'packet socket', 'raw socket']);
+  for (const [what, result] of Object.entries(others)) {
     if (!done.includes(what)) expect(result, what).toMatch(/not permitted|Read-only|No such (process|file)/);
   }
   const open = Object.keys(reach).filter((target) => reach[target] === 'open');
