@@ -12,6 +12,7 @@ import { DEFAULT_SIZE, parseSize } from '../platform/sizes.js';
 import { type CreateContainerDeps, createContainer } from './create-container.js';
 import { type Dyno, dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
+import { insist } from './insist.js';
 import { describeMemoryEnd, memoryCause } from './out-of-memory.js';
 
 export interface OneOffRequest {
@@ -34,7 +35,7 @@ export interface OneOff {
   start(): Promise<void>;
   resize(size: { columns: number; rows: number }): Promise<void>;
   signal(name: NodeJS.Signals): Promise<void>;
-  /** Resolves when it has ended and its container is gone; call it after `start`. */
+  /** Resolves when it has ended and its container is gone; call it after `start`. Throws when the engine takes its streams. */
   wait(): Promise<{ exitCode: number }>;
   /** SIGHUP, then SIGKILL after some seconds: its client is gone. */
   stop(): Promise<void>;
@@ -91,7 +92,10 @@ export function createOneOffs(deps: OneOffDeps): OneOffs {
         if (container.labels[LABEL.role] !== 'one-off') continue;
         const isAttached = container.labels[LABEL.attached] === 'yes';
         if (isAttached || container.state !== 'running') await engine.removeContainer(container.id);
-        else removeAtEnd(deps, container.id, container.labels[LABEL.app] ?? '', nameOf(container.labels));
+        else {
+          const { id: containerId, labels } = container;
+          removeAtEnd(deps, { containerId, appId: labels[LABEL.app] ?? '', name: nameOf(labels) });
+        }
       }
     },
   };
@@ -174,33 +178,42 @@ async function openOneOff(
       dynoLog.platform(app.id, dyno.name, `Starting process with command \`${dyno.command}\``);
       await engine.startContainer(containerId);
       dynoLog.platform(app.id, dyno.name, 'State changed from starting to up');
-      if (!request.attach) removeAtEnd(deps, containerId, app.id, dyno.name);
+      if (!request.attach) removeAtEnd(deps, { containerId, appId: app.id, name: dyno.name });
     },
     resize: (size) => engine.resizeTty(containerId, size),
     signal: (signal) => engine.signalContainer(containerId, signal),
-    wait: () => waitAndRemove(deps, containerId, app.id, dyno.name),
+    wait: () => waitAndRemove(deps, { containerId, appId: app.id, name: dyno.name }, wait(deps, containerId)),
     async stop() {
-      await engine.signalContainer(containerId, 'SIGHUP');
-      await engine.stopContainer(containerId, { graceMs: HANG_UP_GRACE_MS });
-      await engine.removeContainer(containerId);
+      await insist(() => engine.signalContainer(containerId, 'SIGHUP'), deps.signal);
+      await insist(() => engine.stopContainer(containerId, { graceMs: HANG_UP_GRACE_MS }), deps.signal);
+      await insist(() => engine.removeContainer(containerId), deps.signal);
     },
   };
 }
 
+interface Followed {
+  readonly containerId: string;
+  readonly appId: string;
+  readonly name: string;
+}
+
+function wait({ engine, signal }: OneOffDeps, containerId: string): Promise<{ exitCode: number }> {
+  return engine.waitContainer(containerId, { signal });
+}
+
 async function waitAndRemove(
   deps: OneOffDeps,
-  containerId: string,
-  appId: string,
-  name: string,
+  { containerId, appId, name }: Followed,
+  ended: Promise<{ exitCode: number }>,
 ): Promise<{ exitCode: number }> {
-  const { exitCode } = await deps.engine.waitContainer(containerId, { signal: deps.signal });
+  const { exitCode } = await ended;
   const memory = await memoryEnd(deps, containerId);
   if (memory !== undefined) deps.dynoLog.platform(appId, name, memory);
   deps.dynoLog.platform(appId, name, `Process exited with status ${exitCode}`);
   deps.dynoLog.platform(appId, name, 'State changed from up to complete');
   // The engine delivers the last output after the end; removal would cut it off.
   await sleep(LAST_OUTPUT_MS, undefined, { signal: deps.signal }).catch(() => undefined);
-  await deps.engine.removeContainer(containerId);
+  await insist(() => deps.engine.removeContainer(containerId), deps.signal);
   return { exitCode };
 }
 
@@ -219,8 +232,10 @@ async function memoryEnd({ engine, log }: OneOffDeps, containerId: string): Prom
 
 const LAST_OUTPUT_MS = 50;
 
-function removeAtEnd(deps: OneOffDeps, containerId: string, appId: string, name: string): void {
-  waitAndRemove(deps, containerId, appId, name).catch((error: unknown) => {
+/** Follows one without a client to its end, over restarts of the engine. */
+function removeAtEnd(deps: OneOffDeps, followed: Followed): void {
+  const ended = insist(() => wait(deps, followed.containerId), deps.signal);
+  waitAndRemove(deps, followed, ended).catch((error: unknown) => {
     if (!deps.signal.aborted)
       deps.log.warn({ err: error }, 'a one-off dyno could not be followed to its end');
   });

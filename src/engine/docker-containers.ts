@@ -119,9 +119,7 @@ function lifeCalls({
       await call(`container ${id}`, docker.getContainer(found.Id).remove({ force: true, v: true }), 404, 409);
     },
     async waitContainer(id, { signal }) {
-      const ended = docker.getContainer(id).wait({ abortSignal: signal });
-      const result: { StatusCode: number } | undefined = await call(`container ${id}`, ended, signal);
-      return { exitCode: result?.StatusCode ?? -1 };
+      return await call(`container ${id}`, readExitCode(docker, id, signal), signal);
     },
     async resizeTty(id, { columns, rows }) {
       // 409 and 500: it has ended.
@@ -231,8 +229,19 @@ async function* events(
   }
 }
 
+/** The engine sends the head of its answer at once: dockerode's own `wait` never settles when it goes after that. */
+async function readExitCode(docker: Docker, id: string, signal: AbortSignal): Promise<{ exitCode: number }> {
+  const path = `/containers/${encodeURIComponent(id)}/wait`;
+  const stream = await dialStream(docker, { method: 'POST', path, query: {}, signal });
+  for await (const { StatusCode: exitCode, Error: failure } of readJsonLines(stream)) {
+    if (typeof exitCode === 'number' && !failure) return { exitCode };
+  }
+  throw new Error('the engine went before the container ended');
+}
+
 /** Waits for a call; statuses in `fine` give undefined, an aborted signal its own reason. */
 async function call<Result>(subject: string, promise: Promise<Result>): Promise<Result>;
+async function call<Result>(subject: string, promise: Promise<Result>, signal: AbortSignal): Promise<Result>;
 async function call<Result>(
   subject: string,
   promise: Promise<Result>,

@@ -49,6 +49,8 @@ function isAbandoned(
   if (role === 'build' || role === 'image-assembly') {
     return ageMs > GRACE_MS && !options.isBuilding(labels[LABEL.build] ?? '');
   }
+  // Whoever runs one removes it at its end, unless it went away.
+  if (role === 'one-off' && (state === 'exited' || state === 'dead')) return ageMs > GRACE_MS;
   const runsOnce = role === 'one-off' || role === 'release-phase';
   return runsOnce && state === 'created' && ageMs > UNSTARTED_GRACE_MS;
 }

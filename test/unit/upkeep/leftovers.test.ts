@@ -57,6 +57,9 @@ describe('planLeftovers', () => {
       'created',
       true,
     ],
+    ['a one-off dyno that nobody removed', { 'paas.app': 'a', 'paas.role': 'one-off' }, HOUR, 'exited', true],
+    ['a one-off dyno that just ended', { 'paas.app': 'a', 'paas.role': 'one-off' }, 1000, 'exited', false],
+    ['a release phase that ended', { 'paas.app': 'a', 'paas.role': 'release-phase' }, HOUR, 'exited', false],
   ] as const)('a container %s', (_what, labels, ageMs, state, expected) => {
     expect(plan(container(labels, ageMs, state))).toBe(expected);
   });
