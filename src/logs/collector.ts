@@ -13,6 +13,7 @@ import type { OutputLines } from './output-stream.js';
 import { RateLimit } from './rate-limit.js';
 import type { ContainerProgress } from './store.js';
 import { StoreThread } from './store-thread.js';
+import { SureTime } from './sure-time.js';
 import { Tail, type TailQuery } from './tail.js';
 
 export interface CollectorLimits extends JournalLimits {
@@ -270,8 +271,9 @@ export class LogCollector {
   /** Looks for containers that nobody attached, drops old lines. */
   async #upkeep(): Promise<void> {
     const { signal } = this.#stopping;
+    const sureTime = new SureTime(() => performance.now());
     const runOnce = async () => {
-      await this.#store.dropOld();
+      await this.#store.dropOld(sureTime.look(this.#nowUs()));
       await this.#containers.takeUp();
     };
     const report = (err: unknown) => this.#log.warn({ err }, 'upkeep of the log collector failed');

@@ -84,8 +84,9 @@ export class StoreThread {
     return this.#ask({ kind: 'forgetApp', appId });
   }
 
-  dropOld(): Promise<void> {
-    return this.#ask({ kind: 'dropOld' });
+  /** Undefined for a time that cannot be relied on. */
+  dropOld(sureUs: number | undefined): Promise<void> {
+    return this.#ask({ kind: 'dropOld', sureUs });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -18,7 +18,7 @@ export type StoreRequest =
   | { readonly kind: 'start' }
   | { readonly kind: 'forgetContainers'; readonly containerIds: readonly string[] }
   | { readonly kind: 'forgetApp'; readonly appId: string }
-  | { readonly kind: 'dropOld' }
+  | { readonly kind: 'dropOld'; readonly sureUs: number | undefined }
   | { readonly kind: 'close' };
 
 /** A request, and the time at which it is made. */
@@ -53,7 +53,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
     damage = undefined;
     try {
       const value =
-        request.kind === 'close' ? store.close() : store.use(nowUs, (it) => answer(it, request, nowUs));
+        request.kind === 'close' ? store.close() : store.use(nowUs, (it) => answer(it, request));
       reply = { id, value };
     } catch (error) {
       reply = { id, error: String(error) };
@@ -63,7 +63,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
   });
 }
 
-function answer(store: LogStore, request: Exclude<StoreRequest, { kind: 'close' }>, nowUs: number): unknown {
+function answer(store: LogStore, request: Exclude<StoreRequest, { kind: 'close' }>): unknown {
   switch (request.kind) {
     case 'commit':
       return store.commit(request.batch);
@@ -78,7 +78,7 @@ function answer(store: LogStore, request: Exclude<StoreRequest, { kind: 'close' 
     case 'forgetApp':
       return store.forgetApp(request.appId);
     case 'dropOld':
-      return store.dropOld(nowUs);
+      return store.dropOld(request.sureUs);
     default:
       return assertNever(request);
   }

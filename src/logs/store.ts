@@ -213,10 +213,10 @@ export class LogStore {
     this.#giveBackSpace(PAGES_AT_ONCE);
   }
 
-  /** Drops blocks that are too old, and gives space back that is not needed. */
-  dropOld(nowUs: number): void {
-    const limitUs = nowUs - this.#retention.days * 86_400_000_000;
-    if (this.#sql.dropOld.run(limitUs).changes > 0) {
+  /** Drops blocks that are too old, unless nobody knows what time it is, and gives space back that is not needed. */
+  dropOld(nowUs: number | undefined): void {
+    const limitUs = (nowUs ?? 0) - this.#retention.days * 86_400_000_000;
+    if (nowUs !== undefined && this.#sql.dropOld.run(limitUs).changes > 0) {
       this.#sizes.clear();
       for (const row of this.#sql.sizes.all()) this.#sizes.set(row.app_id, row.bytes);
     }

@@ -235,3 +235,12 @@ test('a rate limit drops and counts', async () => {
   const tookSeconds = (performance.now() - startedAt) / 1000;
   expect(appTexts(await kept(appId)).length).toBeLessThan(5000 + 1000 * tookSeconds);
 });
+
+test('a clock that is far ahead at the start deletes nothing', async () => {
+  const appId = randomUUID();
+  fixture.client.write([{ appId, source: 'app', process: 'web.1', text: 'worth keeping' }]);
+  await fixture.client.flush();
+  await collector.kill('SIGTERM');
+  collector = await fixture.startCollector({}, ['/usr/bin/faketime', '-f', '+30d']);
+  expect(appTexts(await kept(appId))).toEqual(['worth keeping']);
+});

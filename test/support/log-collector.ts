@@ -40,7 +40,8 @@ export interface LogsFixture {
   readonly socketPath: string;
   readonly client: LogClient;
   readonly command: readonly [string, ...string[]];
-  startCollector(settings?: object): Promise<CollectorProcess>;
+  /** `wrapper` is put before its command line, such as `faketime -f +30d`. */
+  startCollector(settings?: object, wrapper?: readonly string[]): Promise<CollectorProcess>;
   /** Creates a container that runs a busybox shell script; it is not started. */
   create(script: string, labels?: Record<string, string>): Promise<Docker.Container>;
   close(): Promise<void>;
@@ -65,11 +66,9 @@ export async function openLogsFixture(): Promise<LogsFixture> {
     socketPath,
     client,
     command,
-    async startCollector(settings = {}) {
-      const [program, ...args] = command;
-      const child = spawn(program, [...args, JSON.stringify(settings)], {
-        stdio: ['ignore', 'inherit', 'inherit'],
-      });
+    async startCollector(settings = {}, wrapper = []) {
+      const [program = '', ...args] = [...wrapper, ...command, JSON.stringify(settings)];
+      const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
       children.push(child);
       await until('collector answers', () => client.health().catch(() => undefined));
       return {

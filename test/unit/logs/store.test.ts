@@ -86,6 +86,8 @@ test('forgets an app, and only that', () => {
 test('drops what is too old', () => {
   const dayUs = 86_400_000_000;
   commit([block('a', 1, ['old'], 'web.1', dayUs), block('a', 2, ['new'], 'web.1', 9 * dayUs)]);
+  store.dropOld(undefined);
+  expect(texts(store.readLast({ appId: 'a', lines: 9, filter: {} }).runs)).toEqual(['old', 'new']);
   store.dropOld(10 * dayUs);
   expect(texts(store.readLast({ appId: 'a', lines: 9, filter: {} }).runs)).toEqual(['new']);
 });
