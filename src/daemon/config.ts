@@ -111,7 +111,8 @@ export interface DataPaths {
   readonly haproxy: string;
   readonly accessLog: string;
   readonly collectorSocket: string;
-  readonly collectorOutput: string;
+  /** Files that the daemon and the log collector append what they say to. */
+  readonly ownLogs: string;
   readonly daemonPid: string;
   readonly daemonSocket: string;
   readonly temporary: string;
@@ -133,7 +134,7 @@ export function prepareDataDir(dataDir: string): DataPaths {
     haproxy: join(dataDir, 'haproxy'),
     accessLog: join(dataDir, 'run/access-log.pipe'),
     collectorSocket: join(dataDir, 'run/collector.sock'),
-    collectorOutput: join(dataDir, 'log/collector.log'),
+    ownLogs: join(dataDir, 'log'),
     daemonPid: join(dataDir, 'run/paasd.pid'),
     daemonSocket: join(dataDir, 'run/paasd.sock'),
     temporary: join(dataDir, 'tmp'),

@@ -25,6 +25,7 @@ import { createLogClient, type LogClient } from '../logs/client.js';
 import type { OnStep } from '../platform/deploy-steps.js';
 import type { Router } from '../router/router.js';
 import { createDiskSpace } from '../upkeep/disk-space.js';
+import { limitLogFiles } from '../upkeep/log-files.js';
 import { clearDestroyedApps } from './clear-destroyed-apps.js';
 import { collectorSettings } from './collector-settings.js';
 import type { Config, DataPaths } from './config.js';
@@ -165,6 +166,8 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
     await requireEngine(parts, paths);
     signal.throwIfAborted();
     await removeWorkDirectories(paths.temporary);
+    // A daemon that starts again and again never comes to its upkeep.
+    await limitLogFiles({ directory: paths.ownLogs, log });
     collector = await ensureCollector({
       dataDir: config.dataDir,
       command: [

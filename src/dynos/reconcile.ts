@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Container } from '../engine/engine.js';
 import type { AppId } from '../ids.js';
+import { RepeatedFailure } from '../log.js';
 import { type App, getApp, listApps } from '../platform/apps.js';
 import { getAutosleep } from '../platform/autosleep.js';
 import { listDomains } from '../platform/domains.js';
@@ -84,10 +85,13 @@ class Loop implements Reconciler {
   /** When all apps are looked at, `performance.now()`. */
   #resyncAt = 0;
   #waiters: (() => void)[] = [];
+  readonly #failure: RepeatedFailure;
   passMs: number | undefined;
 
   constructor(deps: ReconcileDeps) {
     this.#deps = deps;
+    const text = 'a pass of the loop failed; trying again';
+    this.#failure = new RepeatedFailure({ log: deps.log, level: 'warn', text, now: () => performance.now() });
     this.#inventory = createInventory(deps);
     this.#settleHosts = createHostSettler({ platformHost: deps.settings.platform.host, log: deps.log });
     this.#hands = createHands({
@@ -111,7 +115,7 @@ class Loop implements Reconciler {
         if (signal.aborted) return;
         this.#waiters.push(...waiters);
         this.#resyncAt = 0;
-        this.#deps.log.warn({ err: error }, 'a pass of the loop failed; trying again');
+        this.#failure.note(error);
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
         continue;
       }

@@ -1,7 +1,7 @@
 // Gives every line its number and brings it to the readers: into the store first, then to whoever follows the app.
 // A follower sees a line only when it is stored, so a collector that is killed shows no line twice and loses none.
 
-import type { Logger } from '../log.js';
+import { type Logger, RepeatedFailure } from '../log.js';
 import type { LogSource } from './line.js';
 import { encodeHeader, encodeRun, joinRuns } from './runs.js';
 import type { ContainerProgress, StoredBlock } from './store.js';
@@ -56,6 +56,7 @@ export class Journal {
   readonly #store: Pick<StoreThread, 'commit'>;
   readonly #limits: JournalLimits;
   readonly #log: Logger;
+  readonly #failure: RepeatedFailure;
   readonly #onUnstored: (appId: string, count: number) => void;
   readonly #open = new Map<string, OpenBlock>();
   readonly #readers = new Map<string, Set<BlockReader>>();
@@ -83,6 +84,13 @@ export class Journal {
     this.#nextSeq = options.firstSeq;
     this.#limits = options.limits;
     this.#log = options.log;
+    const text = 'log lines could not be stored';
+    this.#failure = new RepeatedFailure({
+      log: options.log,
+      level: 'error',
+      text,
+      now: () => performance.now(),
+    });
     this.#onUnstored = options.onUnstored;
   }
 
@@ -205,7 +213,7 @@ export class Journal {
         await this.#store.commit({ blocks: blocks.map(toStored), progress, nextSeq: this.#nextSeq });
         for (const block of blocks) this.counts.stored += block.lineCount;
       } catch (err) {
-        this.#log.error({ err }, 'log lines could not be stored');
+        this.#failure.note(err);
         this.#countUnstored(blocks);
       }
       for (const batch of this.#inFlight) {

@@ -6,7 +6,7 @@
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
-import type { Logger } from '../log.js';
+import { type Logger, RepeatedFailure } from '../log.js';
 import { backendName, type RenderedRouter, renderRouter } from './config.js';
 import { HaproxyMaster } from './haproxy-master.js';
 import { checkConfigFile, endHaproxy, MESSAGES_FILE, spawnHaproxy } from './haproxy-process.js';
@@ -232,13 +232,16 @@ class HaproxyRouter implements Router {
   async #watch(signal: AbortSignal): Promise<void> {
     // Housekeeping comes in the first round: what an adopted HAProxy dropped before is old news.
     let round = -1;
+    const { log } = this.#options;
+    const text = 'router could not be looked after';
+    const failure = new RepeatedFailure({ log, level: 'error', text, now: () => performance.now() });
     try {
       for await (const _ of setInterval(WATCH_INTERVAL_MS, undefined, { signal })) {
         round += 1;
         try {
           await this.#watchOnce(round % HOUSEKEEPING_EVERY === 0, signal);
         } catch (err) {
-          this.#options.log.error({ err }, 'router could not be looked after');
+          failure.note(err);
         }
       }
     } catch (error) {

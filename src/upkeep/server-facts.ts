@@ -42,6 +42,8 @@ export interface FactSources {
     readonly uploads: string;
     readonly temporary: string;
     readonly ballast: string;
+    /** The folder of what the daemon and the collector say. */
+    readonly ownLogs: string;
   };
 }
 
@@ -106,6 +108,7 @@ async function listConsumers(sources: FactSources): Promise<Consumer[]> {
   const logs = (await fileBytes(paths.logDatabase)) + (await fileBytes(`${paths.logDatabase}-wal`));
   const all: Consumer[] = [
     { what: 'log lines', bytes: logs },
+    { what: "the platform's own logs", bytes: await treeBytes(paths.ownLogs) },
     { what: 'repositories', bytes: await treeBytes(paths.repositories) },
     { what: 'build outputs', bytes: await treeBytes(paths.builds) },
     { what: 'uploads', bytes: await treeBytes(paths.uploads) },

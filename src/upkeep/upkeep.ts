@@ -5,17 +5,19 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dropOldBackups, listBackups, makeBackup } from '../db/backups.js';
+import { RepeatedFailure } from '../log.js';
 import { onChange } from '../platform/changes.js';
 import { freeBallast, layBallast, planBallast } from './ballast.js';
 import { recordSamples } from './disk-samples.js';
 import { type DiskSpace, type FileSystem, formatBytes } from './disk-space.js';
 import type { LayerWatch } from './layer-watch.js';
+import { limitLogFiles } from './log-files.js';
 import { type SweepDeps, sweep } from './sweep.js';
 
 export interface UpkeepDeps extends SweepDeps {
   readonly space: DiskSpace;
   readonly layers: LayerWatch;
-  readonly paths: { readonly ballast: string; readonly backups: string };
+  readonly paths: { readonly ballast: string; readonly backups: string; readonly ownLogs: string };
   readonly timing: UpkeepTiming;
   readonly ballastBytes: number;
   readonly keptBackups: number;
@@ -80,7 +82,10 @@ export async function runUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<
     disk: () => lookAtDisks(deps, due, signal),
     sweep: () => sweepWhenDue(deps, due, signal),
     backup: () => backUpWhenDue(deps, due),
+    ownLogs: () => limitLogFiles({ directory: deps.paths.ownLogs, log: deps.log }),
   };
+  const text = 'a part of the upkeep failed; trying again';
+  const failure = new RepeatedFailure({ log: deps.log, level: 'warn', text, now: () => performance.now() });
   try {
     while (!signal.aborted) {
       // First of all a rest: what has just started has better things to do.
@@ -88,8 +93,7 @@ export async function runUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<
       for (const [what, work] of Object.entries(works)) {
         if (signal.aborted) return;
         await work().catch((error: unknown) => {
-          if (!signal.aborted)
-            deps.log.warn({ err: error, what }, 'a part of the upkeep failed; trying again');
+          if (!signal.aborted) failure.note(error, { what });
         });
       }
     }

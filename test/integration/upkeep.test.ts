@@ -243,7 +243,7 @@ describe('the ballast', () => {
         ...sweepDeps(),
         space: createDiskSpace({ dataDir: mount, engine: house.engine, floor: { bytes: 1024 ** 2 } }),
         layers: { check: async () => undefined, alarmBytes: 1e9, unreadable: 0 },
-        paths: { ballast, backups: join(mount, 'backups') },
+        paths: { ballast, backups: join(mount, 'backups'), ownLogs: mount },
         timing: { ...TIMING, checkMs: 50 },
         ballastBytes: 1024 ** 3,
         keptBackups: 2,

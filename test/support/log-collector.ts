@@ -40,7 +40,7 @@ export interface LogsFixture {
   readonly socketPath: string;
   readonly client: LogClient;
   readonly command: readonly [string, ...string[]];
-  /** `wrapper` is put before its command line, such as `faketime -f +30d`. */
+  /** `wrapper` is put before its command line, such as `env NAME=value`. */
   startCollector(settings?: object, wrapper?: readonly string[]): Promise<CollectorProcess>;
   /** Creates a container that runs a busybox shell script; it is not started. */
   create(script: string, labels?: Record<string, string>): Promise<Docker.Container>;

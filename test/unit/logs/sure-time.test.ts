@@ -23,7 +23,11 @@ function sureLooks(minutes: number, ahead: (minute: number) => number): number[]
 test.each([
   ['an even clock, after an hour', () => 0, 60],
   ['a clock that is adjusted slowly', (minute: number) => minute * 30, 60],
-  ['a clock that is wrong at the start and mended later', (minute: number) => (minute < 4 ? 8 * DAY_MS : 0), 64],
+  [
+    'a clock that is wrong at the start and mended later',
+    (minute: number) => (minute < 4 ? 8 * DAY_MS : 0),
+    64,
+  ],
   ['one look far ahead', (minute: number) => (minute === 61 ? 8 * DAY_MS : 0), 60],
 ])('%s', (_, ahead, first) => {
   expect(sureLooks(200, ahead)[0]).toBe(first);
