@@ -18,6 +18,7 @@ import { appReference } from './apps.js';
 import { accountOf } from './auth.js';
 import { type OutputLinks, sendText } from './output-links.js';
 import { isoTime } from './present.js';
+import { announcedBytes } from './request-body.js';
 import { readSourceUrl } from './sources.js';
 import type { Tickets } from './ticket.js';
 import { sha256OfFile, type Uploads } from './uploads.js';
@@ -100,7 +101,7 @@ function addCreateRoute(
     async (request, reply) => {
       const by = accountOf(request);
       const app = findAppFor(db, by, request.params.app);
-      await deps.upkeep.requireSpace();
+      await deps.upkeep.requireSpace({ bytes: announcedBytes(request) });
       const source = await readSource(deps, request, by);
       const running = await startOrForget(deps, { app, by, source });
       return reply.code(201).send(present(findBuild(db, app, running.buildId), app, by));
@@ -124,7 +125,7 @@ async function readSource(
   }
   if (image !== undefined) return { kind: 'image', reference: image };
   const id = readSourceUrl(deps, by, blob?.url ?? '');
-  const path = await deps.uploads.takeSource(id);
+  const path = await deps.uploads.takeSource({ source: id, account: by.id });
   const expected = blob?.checksum?.replace(/^SHA256:/i, '').toLowerCase();
   if (expected !== undefined && expected !== (await sha256OfFile(path))) {
     await deps.uploads.remove(path);

@@ -46,6 +46,12 @@ function isArchive(request: FastifyRequest): boolean {
   return archive === 'any' || (archive === 'gzip' && isGzip);
 }
 
+/** How large the body says it is; 0 when it does not say. */
+export function announcedBytes(request: Pick<FastifyRequest, 'headers'>): number {
+  const bytes = Number(request.headers['content-length'] ?? 0);
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : 0;
+}
+
 /** Whether a Content-Type names JSON in UTF-8: `application/json`, or any `application/…+json`. */
 export function isJson(contentType: string): boolean {
   const match = /^application\/(?:[a-z0-9.-]+\+)?json((?: *; *[a-z-]+=(?:"[^"\t]*"|[\w.+-]+))*) *$/i.exec(

@@ -181,7 +181,7 @@ function addApi(api: ApiServer, deps: ServerDeps): void {
   addWhyRoutes(api, { db, why: deps.why, logs });
   addLogSessionRoutes(api, { db, urls, tickets, logs });
   addBuildRoutes(api, { db, deploys, outputLinks, tickets, uploads, log, upkeep });
-  addSourceRoutes(api, { db, urls, tickets, uploads });
+  addSourceRoutes(api, { db, urls, tickets, uploads, upkeep });
   addDomainRoutes(api, { db, urls, logAction, whenRouted: dynos.whenRouted });
   addBuildpackRoutes(api, { db, logAction });
   addCollaboratorRoutes(api, { db, logAction });

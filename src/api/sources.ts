@@ -8,11 +8,13 @@ import type { Account } from '../platform/accounts.js';
 import { findAppFor } from '../platform/apps.js';
 import * as schema from '../schemas/build.js';
 import { AppParams, exactly, Nothing } from '../schemas/parts.js';
+import type { ServerUpkeep } from '../upkeep/server-upkeep.js';
 import type { ApiServer } from './api-server.js';
 import { accountOf } from './auth.js';
 import type { PlatformUrls } from './present.js';
+import { announcedBytes } from './request-body.js';
 import type { Tickets } from './ticket.js';
-import type { Uploads } from './uploads.js';
+import type { NamedSource, Uploads } from './uploads.js';
 
 const LIFE_MS = 3600 * 1000;
 const Query = exactly({ ticket: Type.String({ maxLength: 4096 }) });
@@ -22,6 +24,7 @@ export interface SourceDeps {
   readonly urls: PlatformUrls;
   readonly tickets: Tickets;
   readonly uploads: Uploads;
+  readonly upkeep: Pick<ServerUpkeep, 'requireSpace'>;
 }
 
 /** Adds `/sources`, and the signed address that archives are put to and got from. */
@@ -50,9 +53,10 @@ export function addSourceRoutes(server: ApiServer, deps: SourceDeps): void {
       schema: { querystring: Query, response: { 200: Nothing } },
     },
     async (request) => {
-      const { source } = readTicket(tickets, request.query.ticket);
+      const named = readTicket(tickets, request.query.ticket);
       if (request.archive === undefined) throw new PaasError('bad_request', 'The archive is missing.');
-      await uploads.receiveSource(source, request.archive);
+      await deps.upkeep.requireSpace({ bytes: announcedBytes(request) });
+      await uploads.receiveSource(named, request.archive);
       return {};
     },
   );
@@ -61,8 +65,7 @@ export function addSourceRoutes(server: ApiServer, deps: SourceDeps): void {
     '/sources/blob',
     { config: { isOpen: true }, schema: { querystring: Query } },
     async (request, reply) => {
-      const { source } = readTicket(tickets, request.query.ticket);
-      const { stream, bytes } = await uploads.readSource(source);
+      const { stream, bytes } = await uploads.readSource(readTicket(tickets, request.query.ticket));
       return reply.type('application/gzip').header('content-length', bytes).send(stream);
     },
   );
@@ -89,7 +92,7 @@ async function makeSource(deps: SourceDeps, account: Account) {
   return { source_blob: { get_url: url, put_url: url } };
 }
 
-function readTicket(tickets: Tickets, text: string): { source: string; account: string } {
+function readTicket(tickets: Tickets, text: string): NamedSource {
   const claims = tickets.open('source', text);
   return { source: String(claims['source']), account: String(claims['account']) };
 }

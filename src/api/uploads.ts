@@ -11,16 +11,27 @@ import { guardBody } from '../git/request-body.js';
 import { newId, parseId } from '../ids.js';
 
 const SOURCE_LIFE_MS = 3600 * 1000;
+/** Of one account, with those that are coming in. */
+const MAX_SOURCES = 20;
+
+/** A source, and the account that made it. */
+export interface NamedSource {
+  readonly source: string;
+  readonly account: string;
+}
 
 export interface Uploads {
   /** Writes a body to a file of its own, which the caller removes. Throws `payload_too_large`, `invalid_params`. */
   receive(body: Readable): Promise<string>;
-  /** Writes a body to the source `id`, once. Throws `conflict` when it is there already. */
-  receiveSource(id: string, body: Readable): Promise<void>;
+  /**
+   * Writes a body to the source, once. Throws `conflict` when it is there already, and `rate_limit` when the account has
+   * too many.
+   */
+  receiveSource(named: NamedSource, body: Readable): Promise<void>;
   /** Another name for the source's file, which the caller removes. Throws `not_found`. */
-  takeSource(id: string): Promise<string>;
+  takeSource(named: NamedSource): Promise<string>;
   /** The source's file, to be read. Throws `not_found`. */
-  readSource(id: string): Promise<{ stream: Readable; bytes: number }>;
+  readSource(named: NamedSource): Promise<{ stream: Readable; bytes: number }>;
   /** Removes a file that `receive` or `takeSource` gave; fine when it is gone. */
   remove(path: string): Promise<void>;
   /** Removes sources (and left-overs) that are older than an hour. */
@@ -30,9 +41,15 @@ export interface Uploads {
 /** Uploads in `directory`, none larger than `maxBytes`. */
 export function createUploads(options: { directory: string; maxBytes: number }): Uploads {
   const { directory } = options;
-  const sourcePath = (id: string) => {
-    if (parseId(id) === undefined) throw sourceNotFound();
-    return join(directory, `source-${id}.tar.gz`);
+  const sourcePath = ({ source, account }: NamedSource) => {
+    if (parseId(source) === undefined || parseId(account) === undefined) throw sourceNotFound();
+    return join(directory, `source-${account}-${source}.tar.gz`);
+  };
+  const coming = new Map<string, number>();
+  const requireRoom = async (account: string) => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const kept = (await readdir(directory)).filter((name) => name.startsWith(`source-${account}-`)).length;
+    if (kept + (coming.get(account) ?? 0) > MAX_SOURCES) throw tooManySources();
   };
   const write = async (body: Readable, to: string) => {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -55,22 +72,31 @@ export function createUploads(options: { directory: string; maxBytes: number }):
       await write(body, path);
       return path;
     },
-    async receiveSource(id, body) {
-      const path = sourcePath(id);
+    async receiveSource(named, body) {
+      const path = sourcePath(named);
+      const { account } = named;
       if (await exists(path)) throw new PaasError('conflict', 'This source was uploaded already.');
-      await write(body, path);
+      coming.set(account, (coming.get(account) ?? 0) + 1);
+      try {
+        await requireRoom(account);
+        await write(body, path);
+      } finally {
+        const left = (coming.get(account) ?? 1) - 1;
+        if (left > 0) coming.set(account, left);
+        else coming.delete(account);
+      }
     },
-    async takeSource(id) {
+    async takeSource(named) {
       const path = join(directory, `build-${newId()}.tar.gz`);
       try {
-        await link(sourcePath(id), path);
+        await link(sourcePath(named), path);
       } catch (cause) {
         throw sourceNotFound(cause);
       }
       return path;
     },
-    async readSource(id) {
-      const path = sourcePath(id);
+    async readSource(named) {
+      const path = sourcePath(named);
       if (!(await exists(path))) throw sourceNotFound();
       return { stream: createReadStream(path), bytes: (await stat(path)).size };
     },
@@ -118,6 +144,12 @@ function asPaasError(error: unknown): unknown {
     return new PaasError('bad_request', 'The upload broke off.', { cause: error });
   }
   return error;
+}
+
+function tooManySources(): PaasError {
+  return new PaasError('rate_limit', `The account has ${MAX_SOURCES} uploaded sources already.`, {
+    hint: 'They are kept for an hour; or send the archive itself to POST /apps/APP/builds.',
+  });
 }
 
 function sourceNotFound(cause?: unknown): PaasError {

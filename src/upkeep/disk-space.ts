@@ -36,8 +36,8 @@ export function floorBytes(totalBytes: number, wish: FloorWish): number {
 
 export interface DiskSpace {
   read(): Promise<FileSystem[]>;
-  /** Throws `storage_full` when a file system is below its floor. */
-  requireSpace(): Promise<void>;
+  /** Throws `storage_full` when a file system is below its floor, or that of the data would be with `bytes` more. */
+  requireSpace(needs?: { readonly bytes: number }): Promise<void>;
 }
 
 /** The engine's directory is left out where it cannot be read here (an engine on another machine). */
@@ -66,8 +66,11 @@ export function createDiskSpace(options: {
   }
   return {
     read,
-    async requireSpace() {
-      const low = (await read()).find((system) => system.freeBytes < system.floorBytes);
+    async requireSpace({ bytes } = { bytes: 0 }) {
+      const low = (await read()).find(({ holds, freeBytes, floorBytes }) => {
+        const more = holds === 'engine' ? 0 : bytes;
+        return freeBytes - more < floorBytes;
+      });
       if (low !== undefined) throw belowFloor(low);
     },
   };

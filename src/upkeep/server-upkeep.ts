@@ -9,8 +9,8 @@ import { type FactSources, gatherFacts } from './server-facts.js';
 import { gatherMetrics, type MetricSources } from './server-metrics.js';
 
 export interface ServerUpkeep {
-  /** Throws `storage_full` when no build may begin. */
-  requireSpace(): Promise<void>;
+  /** Throws `storage_full` when no build may begin, or `bytes` more would make it so. */
+  requireSpace(needs?: { readonly bytes: number }): Promise<void>;
   /** Throws `invalid_params` when the release's image is gone. */
   requireImage(app: App, release: Release): Promise<void>;
   /** How the server is; takes some seconds. */
@@ -25,7 +25,7 @@ export function createServerUpkeep(
     MetricSources & { readonly moreFindings: readonly (() => Promise<readonly Finding[]>)[] },
 ): ServerUpkeep {
   return {
-    requireSpace: () => sources.space.requireSpace(),
+    requireSpace: (needs) => sources.space.requireSpace(needs),
     requireImage: (app, release) => requireImage(sources, app, release),
     async examine() {
       const findings = examine(await gatherFacts(sources));

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { PassThrough } from 'node:stream';
@@ -14,6 +15,7 @@ import { findAppFor } from '../../src/platform/apps.js';
 import { addCollaborator, removeCollaborator } from '../../src/platform/collaborators.js';
 import { addDomain } from '../../src/platform/domains.js';
 import { createFrameDecoder, encodeFrame, type Frame } from '../../src/schemas/run-frames.js';
+import { createDiskSpace } from '../../src/upkeep/disk-space.js';
 import { logLine, PASSWORD, startTestServer, type TestServer, until } from '../support/api-server.js';
 
 let test: TestServer;
@@ -320,6 +322,42 @@ describe('builds', () => {
     headers = stranger.headers;
     await send('POST', '/apps', { name: 'mine' });
     expect((await send('POST', '/apps/mine/builds', { source_blob: { url } })).status).toBe(404);
+  });
+
+  it('takes no source when the disk is low, and at most 20 of an account', async () => {
+    const put = async () => {
+      const { put_url: url } = (await send('POST', '/sources')).body.source_blob;
+      return await test.server.inject({ method: 'PUT', url: pathOf(url), payload: Buffer.from('tar') });
+    };
+    const all = [];
+    for (let count = 0; count < 21; count += 1) all.push(put());
+    const statuses = (await Promise.all(all)).map(({ statusCode }) => statusCode);
+    expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(20);
+    for (let tries = 0; tries < 30 && (await put()).statusCode === 200; tries += 1);
+    const kept = readdirSync(join(test.directory, 'uploads'));
+    expect(kept.filter((name) => name.startsWith('source-'))).toHaveLength(20);
+    const refused = (await put()).json();
+    expect([refused.id, refused.message]).toEqual([
+      'rate_limit',
+      expect.stringContaining('20 uploaded sources'),
+    ]);
+    await test[Symbol.asyncDispose]();
+    const { requireSpace } = createDiskSpace({
+      dataDir: tmpdir(),
+      engine: { info: () => Promise.reject(new Error('no engine in this test')) },
+      floor: { bytes: 2 ** 60 },
+    });
+    await begin({
+      upkeep: {
+        requireSpace,
+        requireImage: async () => undefined,
+        examine: async () => [],
+        metrics: async () => '',
+      },
+    });
+    const full = await put();
+    expect([full.statusCode, full.json().id]).toEqual([507, 'storage_full']);
+    expect(readdirSync(join(test.directory, 'uploads'))).toEqual([]);
   });
 
   it('cancels one that runs', async () => {
