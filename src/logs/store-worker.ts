@@ -52,8 +52,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
     let reply: StoreReply;
     damage = undefined;
     try {
-      const value =
-        request.kind === 'close' ? store.close() : store.use(nowUs, (it) => answer(it, request));
+      const value = request.kind === 'close' ? store.close() : store.use(nowUs, (it) => answer(it, request));
       reply = { id, value };
     } catch (error) {
       reply = { id, error: String(error) };
