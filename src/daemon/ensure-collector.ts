@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.js';
 import { readHealth } from '../logs/client.js';
+import { type CollectorStall, STALL_MS, watchCollectorStalls } from './collector-stall-watch.js';
 import { answers, hasEnded } from './process-lock.js';
 
 const READY_MS = 10_000;
@@ -24,6 +25,9 @@ interface EnsureOptions {
   /** What a collector started by `command` tells of its code and settings. */
   readonly stamp: string;
   readonly log: Logger;
+  /** Told of each that was ended because it stood still. */
+  readonly onStall?: ((stall: CollectorStall) => void) | undefined;
+  readonly stallMs?: number | undefined;
 }
 
 /**
@@ -39,7 +43,17 @@ export async function ensureCollector(options: EnsureOptions): Promise<AsyncDisp
   let waitMs = WATCH_MS;
   await look();
   const stopping = new AbortController();
-  const watching = watch(stopping.signal);
+  const { command, onStall = () => undefined, stallMs = STALL_MS } = options;
+  const stalls = watchCollectorStalls({
+    socketPath,
+    pidPath: join(dataDir, 'run', 'collector.pid'),
+    program: command.find((part) => /\.m?js$/.test(part)) ?? command[0],
+    stallMs,
+    onStall,
+    log,
+    signal: stopping.signal,
+  });
+  const watching = Promise.all([watch(stopping.signal), stalls]);
   return {
     async [Symbol.asyncDispose]() {
       stopping.abort();

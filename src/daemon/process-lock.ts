@@ -49,6 +49,14 @@ export async function answers(socketPath: string): Promise<boolean> {
   }
 }
 
+/** Kills the holder of a pid file, if it runs `program`. Returns its pid; undefined when there is none. */
+export function killHolder(pidPath: string, program: string): number | undefined {
+  const pid = readPid(pidPath);
+  if (!isAlive(pid) || !isSameProgram(pid, program)) return undefined;
+  process.kill(pid, 'SIGKILL');
+  return pid;
+}
+
 function claimPid(pidPath: string): boolean {
   try {
     writeFileSync(pidPath, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
@@ -88,9 +96,9 @@ export function hasEnded(pid: number): boolean {
 }
 
 /** A pid is used again after a reboot: only a process with our program in its command line counts. */
-function isSameProgram(pid: number): boolean {
+function isSameProgram(pid: number, program = process.argv[1] ?? ''): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(basename(process.argv[1] ?? ''));
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(basename(program));
   } catch {
     return false;
   }

@@ -25,6 +25,7 @@ import { createServerUpkeep, type ServerUpkeep } from '../upkeep/server-upkeep.j
 import { findSetAsideLogs } from '../upkeep/set-aside-logs.js';
 import { describeShadowedHosts } from '../upkeep/shadowed-hosts.js';
 import { runUpkeep, TIMING, type UpkeepDeps } from '../upkeep/upkeep.js';
+import type { CollectorStalls } from './collector-stalls.js';
 import type { DiskConfig } from './disk-config.js';
 import type { DaemonOptions } from './wire.js';
 import { describeFirewall } from './wire-firewall.js';
@@ -42,6 +43,7 @@ interface Parts {
   readonly space: DiskSpace;
   readonly disk: DiskConfig;
   readonly firewall: Firewall;
+  readonly stalls: CollectorStalls;
 }
 
 /** What the API asks of it, and `run`, which goes on until the signal aborts. */
@@ -98,7 +100,7 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
     droppedRouterLines: () => parts.router.droppedLines(),
     memoryBytes: () => process.memoryUsage.rss(),
     moreFindings: [
-      async () => [describeFirewall(firewall.state()), loop.finding()],
+      async () => [describeFirewall(firewall.state()), loop.finding(), ...parts.stalls.findings()],
       async () => [describeShadowedHosts(listShadowedHosts(db, place))],
       () => findSetAsideLogs(paths.logDatabase),
     ],

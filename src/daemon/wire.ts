@@ -28,6 +28,7 @@ import { createDiskSpace } from '../upkeep/disk-space.js';
 import { limitLogFiles } from '../upkeep/log-files.js';
 import { clearDestroyedApps } from './clear-destroyed-apps.js';
 import { collectorSettings } from './collector-settings.js';
+import { type CollectorStalls, createCollectorStalls } from './collector-stalls.js';
 import type { Config, DataPaths } from './config.js';
 import { loadDiskConfig } from './disk-config.js';
 import { ensureCollector } from './ensure-collector.js';
@@ -105,7 +106,8 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
   };
   const held = createHeldPushes({ db, place, log: log.child({ part: 'git' }) });
   const deploys = wireDeploys(options, { db, engine, buildCpu, logs, dynos, network, space, branches: held });
-  const running = { engine, buildCpu, logs, router, dynos, deploys };
+  const stalls = createCollectorStalls({ db, logs });
+  const running = { engine, buildCpu, logs, router, dynos, deploys, stalls };
   const upkeep = wireUpkeep(options, { ...running, db, space, disk, firewall });
   const pushes = createPushes({
     db,
@@ -130,6 +132,7 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
     pushes,
     server,
     clearing,
+    stalls,
     stopping,
   });
 }
@@ -146,6 +149,7 @@ interface Parts {
   readonly pushes: Pushes;
   readonly server: FastifyInstance;
   readonly clearing: () => void;
+  readonly stalls: CollectorStalls;
   readonly stopping: AbortController;
 }
 
@@ -179,6 +183,7 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
       env: options.env,
       stamp: collectorSettings(config, options.identity.instance).stamp,
       log: log.child({ part: 'logs' }),
+      onStall: parts.stalls.note,
     });
     signal.throwIfAborted();
     await Promise.all([

@@ -79,8 +79,8 @@ export function createLogClient(options: { socketPath: string; clientId: string;
       await post('/forget', { appId });
     },
     health: () => readHealth(socketPath, AbortSignal.timeout(CALL_DEADLINE_MS)),
-    stats: async () => JSON.parse(await call({ socketPath, path: '/stats' })) as CollectorStats,
-    requests: async () => JSON.parse(await call({ socketPath, agent, path: '/requests' })) as unknown,
+    stats: async () => JSON.parse(await callOnce({ socketPath, path: '/stats' })) as CollectorStats,
+    requests: async () => JSON.parse(await callOnce({ socketPath, agent, path: '/requests' })) as unknown,
     close() {
       closing.abort();
       agent.destroy();
@@ -91,7 +91,7 @@ export function createLogClient(options: { socketPath: string; clientId: string;
 /** Who answers on the collector's socket. One of another build may tell less. */
 export async function readHealth(socketPath: string, signal: AbortSignal): Promise<HealthReply> {
   // The collector's own reply.
-  return JSON.parse(await call({ socketPath, path: '/health', signal })) as HealthReply;
+  return JSON.parse(await callOnce({ socketPath, path: '/health', signal })) as HealthReply;
 }
 
 /** Lines on their way to the collector, in order, a batch at a time. */
@@ -242,6 +242,17 @@ async function callUntil(options: Call & { deadlineMs: number }): Promise<string
         throw new PaasError('service_unavailable', 'The log collector does not answer.', { cause });
     }
   }
+}
+
+/** Throws PaasError `service_unavailable` when the call is taken but not answered in time. */
+async function callOnce(options: Call): Promise<string> {
+  const signal = options.signal ?? AbortSignal.timeout(CALL_DEADLINE_MS);
+  return await call({ ...options, signal }).catch((cause: unknown) => {
+    if (!signal.aborted) throw cause;
+    throw new PaasError('service_unavailable', 'The log collector stands still: it does not answer.', {
+      cause,
+    });
+  });
 }
 
 async function call(options: Call): Promise<string> {

@@ -53,6 +53,9 @@ export interface Consumer {
 /** BuildKit's, of everybody who builds on the engine. */
 export const ENGINE_CACHE = "the engine's build cache";
 
+// Seen with Docker: it is what reads a container's output, and the kernel keeps 64 KB.
+const ENGINE_AWAY =
+  'Apps run on, but one that prints waits once 64 KB are unread. Start the engine: systemctl start docker';
 const SHOWN_CONSUMERS = 8;
 // Above what docs/operations.md and the installer bound it to.
 const LARGE_ENGINE_CACHE = 12 * 1024 ** 3;
@@ -64,7 +67,7 @@ const FEW_FILES = 4096;
 /** All checks, in the order in which people want to read them. */
 export function examine(facts: ServerFacts): Finding[] {
   return [
-    ...known('engine', facts.engine, engineFindings),
+    ...known('engine', facts.engine, engineFindings, ENGINE_AWAY),
     facts.isRouterUp
       ? ok('router', 'HAProxy runs')
       : fail('router', 'HAProxy does not run', 'Read DATA_DIR/log/paasd.log'),
@@ -85,10 +88,11 @@ function known<Value>(
   check: string,
   fact: Fact<Value>,
   findings: (value: Value) => readonly Finding[],
+  hint?: string,
 ): readonly Finding[] {
   const isError = typeof fact === 'object' && fact !== null && 'error' in fact;
   // A fact is no object with `error`, or it is one and nothing else.
-  return isError ? [fail(check, String(fact.error))] : findings(fact as Value);
+  return isError ? [fail(check, String(fact.error), hint)] : findings(fact as Value);
 }
 
 function engineFindings(engine: { version: string; isLiveRestore: boolean; skewMs: number }): Finding[] {

@@ -147,7 +147,7 @@ it('F13: a killed log collector blocks no app, and its gap is filled', async () 
   expect(lossesOf(report)).toEqual([]);
 });
 
-it('F36: a slow disk makes it slow, and no more', async () => {
+it('F36: a slow disk makes it slow, and no more; that its event loop is held up is told', async () => {
   const { paas } = stage;
   await using traffic = await stage.startTraffic();
   const slow = await slowDisk(paas.pid ?? 0, 500);
@@ -160,6 +160,11 @@ it('F36: a slow disk makes it slow, and no more', async () => {
   expect(took).toBeGreaterThan(900);
   expect(took).toBeLessThan(20_000);
   await slow.stop();
+  const { body } = await paas.owner.api('GET', '/doctor');
+  expect(body).toContainEqual(
+    expect.objectContaining({ check: 'event loop', status: 'warn', detail: expect.stringMatching(/ late,/) }),
+  );
+  expect(paas.daemonLog()).toMatch(/the event loop was held up for/);
   expect((await traffic.stop()).failures).toEqual([]);
   await stage.atRest(60_000);
 });

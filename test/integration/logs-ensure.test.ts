@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CollectorStall } from '../../src/daemon/collector-stall-watch.js';
 import { ensureCollector } from '../../src/daemon/ensure-collector.js';
 import { type LogsFixture, openLogsFixture, until } from '../support/log-collector.js';
 
@@ -30,8 +31,9 @@ const health = async () => {
 const pid = async () => (await health()).pid;
 
 /** As a daemon does that wants a collector with the stamp `wanted`, and whose program tells `told`. */
-const ensure = (wanted: string, told = wanted) =>
+const ensure = (wanted: string, told = wanted, more: Partial<Parameters<typeof ensureCollector>[0]> = {}) =>
   ensureCollector({
+    ...more,
     dataDir: fixture.dataDir,
     command: [...fixture.command, JSON.stringify({ stamp: told })],
     env: process.env,
@@ -105,3 +107,36 @@ test('a collector that does not come up is told, and tried again', async () => {
   });
   await until('two tries', () => text.split('the log collector ended with 1').length > 3);
 });
+
+test('ends a collector that stands still, so that an app which prints all the time goes on; no line is lost', async () => {
+  const appId = randomUUID();
+  const stalls: CollectorStall[] = [];
+  const onStall = (stall: CollectorStall) => void stalls.push(stall);
+  await using _kept = await ensure('stalls', 'stalls', { onStall, stallMs: 2000 });
+  const stalled = await pid();
+  // A number and 1 KB, about each ms.
+  const filler = 'x'.repeat(1024);
+  const container = await fixture.create(
+    `trap 'stop=1' TERM; n=0; while [ -z "$stop" ]; do n=$((n+1)); echo $n; echo ${filler}; usleep 500; done; echo end $n`,
+  );
+  await fixture.client.attach({ containerId: container.id, appId, process: 'web.1', tty: false });
+  await container.start();
+  const kept = async () => await fixture.client.read({ appId, lines: 1_000_000 });
+  await until('it prints', async () => (await kept()).length > 100);
+  process.kill(stalled, 'SIGSTOP');
+  await expect(fixture.client.health()).rejects.toThrow(/stands still/);
+  await until('another one', async () => (await pid().catch(() => stalled)) !== stalled, 30_000);
+  expect(stalls).toEqual([{ pid: stalled, stoodMs: expect.any(Number) }]);
+  const there = (await kept()).length;
+  await until('it goes on', async () => (await kept()).length > there + 500);
+  await container.kill({ signal: 'SIGTERM' });
+  const lines = await until('the end', async () => {
+    const found = await kept();
+    return found.at(-1)?.text.startsWith('end ') && found;
+  });
+  const numbers = lines.map(({ text }) => text).filter((text) => /^\d+$/.test(text));
+  const printed = Number(lines.at(-1)?.text.slice('end '.length));
+  process.stderr.write(`stood still for ${stalls[0]?.stoodMs} ms, ${printed} lines of 1 KB\n`);
+  expect(numbers).toEqual(Array.from({ length: printed }, (_, index) => String(index + 1)));
+  expect(lines.filter(({ source }) => source === 'heroku')).toEqual([]);
+}, 120_000);

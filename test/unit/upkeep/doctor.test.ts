@@ -29,6 +29,11 @@ const well: ServerFacts = {
 };
 
 describe('examine', () => {
+  it('says what an engine that is away does to apps', () => {
+    const [found] = examine({ ...well, engine: { error: 'gone' } });
+    expect(found).toMatchObject({ check: 'engine', hint: expect.stringMatching(/one that prints waits/) });
+  });
+
   it('finds a good server good', () => {
     const findings = examine(well);
     expect(findings.filter(({ status }) => status !== 'ok')).toEqual([]);
