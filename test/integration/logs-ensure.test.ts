@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CollectorStall } from '../../src/daemon/collector-stall-watch.js';
 import { ensureCollector } from '../../src/daemon/ensure-collector.js';
+import { readHealth } from '../../src/logs/client.js';
 import { type LogsFixture, openLogsFixture, until } from '../support/log-collector.js';
 
 let fixture: LogsFixture;
@@ -124,7 +125,7 @@ test('ends a collector that stands still, so that an app which prints all the ti
   const kept = async () => await fixture.client.read({ appId, lines: 1_000_000 });
   await until('it prints', async () => (await kept()).length > 100);
   process.kill(stalled, 'SIGSTOP');
-  await expect(fixture.client.health()).rejects.toThrow(/stands still/);
+  await expect(readHealth(fixture.socketPath, AbortSignal.timeout(500))).rejects.toThrow(/stands still/);
   await until('another one', async () => (await pid().catch(() => stalled)) !== stalled, 30_000);
   expect(stalls).toEqual([{ pid: stalled, stoodMs: expect.any(Number) }]);
   const there = (await kept()).length;
