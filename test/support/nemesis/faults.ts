@@ -197,7 +197,7 @@ async function cutEngine({ proxy, random }: World): Promise<Outcome> {
 
 async function loseAnswer(world: World): Promise<Outcome> {
   const { proxy, random } = world;
-  const what = random.pick(['create', 'start', 'stop', 'attach', 'json', 'wait']);
+  const what = random.pick(['create', 'start', 'stop', 'attach', 'json']);
   const lie = proxy.lie(new RegExp(`/containers/\\S*\\b${what}\\b`), { kind: 'lose-answer' }, 1);
   const deployed = deployTo(world);
   const lost = await eventually('it is lost', () => lie.told > 0, GIVE_UP_MS / 2).catch(() => false);
