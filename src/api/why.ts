@@ -39,7 +39,13 @@ export function addWhyRoutes(
       const present = presenter(redaction(...configsOf(db, app)));
       if (dyno !== undefined) {
         const explanation = await why.dyno(app, dyno);
-        const lines = await deps.logs.read({ appId: app.id, process: dyno, lines: SHOWN_LINES });
+        // Without them rather than not at all: what is asked for may be why nothing works.
+        const lines = await deps.logs
+          .read({ appId: app.id, process: dyno, lines: SHOWN_LINES })
+          .catch((error: unknown) => {
+            request.log.warn({ err: error }, 'the log lines of a dyno were not read');
+            return [];
+          });
         const incidents = listIncidents(db, app.id, { dyno, limit: SHOWN_INCIDENTS });
         return present([explanation], incidents, lines.map(formatLine));
       }

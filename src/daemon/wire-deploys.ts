@@ -71,6 +71,10 @@ export function wireDeploys(
   });
   return {
     ...deploys,
+    async resume() {
+      await buildCpu.start();
+      await deploys.resume();
+    },
     async stop() {
       await deploys.stop();
       await buildCpu.stop();

@@ -3,14 +3,14 @@
 // dyno or router, runs at once instead of waiting for the end of a time slice. Builds that would starve get a small share.
 // docs/decisions/0106-builds-run-when-idle.md
 
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.js';
+import { endAll, hasRunnable, removeGroups } from './build-groups.js';
 import type { BuildStep } from './build-steps.js';
 import { cpuSeconds } from './cgroup-cpu.js';
-import { CONTROL_GROUPS, isThere, readLines, readText, subfolders, tryWrite } from './control-groups.js';
-import { parseState } from './process-tree.js';
+import { CONTROL_GROUPS, isThere, readLines, readText, tryWrite } from './control-groups.js';
 import { type CpuSample, IDLE, nextPriority, type Priority, type StarvationTimes } from './starvation.js';
 
 /** How the engine makes control groups. */
@@ -39,6 +39,8 @@ export interface BuildCpu {
   begin(onStarved: () => void): BuildShare;
   /** Puts a step of a Dockerfile build where it yields; call it as long as the step runs. False when that cannot be. */
   takeStep(step: BuildStep): boolean;
+  /** Before the first build: ends what builds of a daemon before have left, if their engine was killed. */
+  start(): Promise<void>;
   /** After the last build: takes the group away. */
   stop(): Promise<void>;
 }
@@ -54,6 +56,8 @@ export interface BuildCpuOptions {
 
 const LOOK_MS = 500;
 const HURRY_MS = 10_000;
+/** What still runs so long after the last build has outlived its engine. */
+const STRAY_MS = 15_000;
 const CLOSE_EVERY_MS = 50;
 const CLOSE_TRIES = 20;
 /** One build as much as another, whatever runs it. */
@@ -78,6 +82,8 @@ class IdleBuilds implements BuildCpu {
   #timer: NodeJS.Timeout | undefined;
   #priority: Priority = IDLE;
   #hurriedUntil = 0;
+  /** When nothing was built any more, on the monotonic clock. */
+  #idleSince = 0;
   #seen = { atMs: 0, usedMs: 0 };
 
   constructor(options: BuildCpuOptions) {
@@ -103,14 +109,23 @@ class IdleBuilds implements BuildCpu {
     const listener = () => onStarved();
     this.#running.add(listener);
     this.#seen = { atMs: performance.now(), usedMs: this.#usedMs() };
-    this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    this.#lookOn();
     return {
       hurry: () => {
         this.#hurriedUntil = performance.now() + HURRY_MS;
         this.#assert();
       },
-      end: () => void this.#running.delete(listener),
+      end: () => {
+        this.#running.delete(listener);
+        this.#idleSince = performance.now();
+      },
     };
+  }
+
+  async start(): Promise<void> {
+    this.#layout ??= await this.#options.readLayout();
+    this.#idleSince = performance.now();
+    this.#lookOn();
   }
 
   async stop(): Promise<void> {
@@ -138,6 +153,10 @@ class IdleBuilds implements BuildCpu {
       tryWrite(join(account, 'cgroup.procs'), pid);
     }
     return true;
+  }
+
+  #lookOn(): void {
+    this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
   #makePlace(target: string, account: string): boolean {
@@ -237,38 +256,20 @@ class IdleBuilds implements BuildCpu {
     }
   }
 
+  /** Nothing is built: no process has any business in these groups. */
+  #endStrays(): void {
+    const count = this.#groups().reduce((sum, group) => sum + endAll(group), 0);
+    if (count > 0) this.#options.log.warn({ count }, 'processes that had outlived their build were ended');
+  }
+
   /** Nothing is built any more: takes the groups away as soon as nothing is in them. */
   #close(): void {
-    // Killed processes take a moment to end.
+    // Killed processes take a moment to end, those of a killed engine go on.
+    if (performance.now() - this.#idleSince >= STRAY_MS) this.#endStrays();
     if (this.#layout?.driver !== 'systemd' && !removeGroups(this.#root, this.#parent)) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#priority = IDLE;
     this.#others.clear();
   }
-}
-
-/** Removes the group of this name and those in it from all hierarchies, where nothing is in them. */
-function removeGroups(root: string, parent: string): boolean {
-  const tops = ['', ...subfolders(root)]
-    .map((hierarchy) => join(root, hierarchy) + parent)
-    .filter((path) => isThere(path));
-  for (const top of tops) {
-    for (const folder of [...subfolders(top).map((name) => join(top, name)), top]) {
-      try {
-        rmdirSync(folder);
-      } catch {
-        // Not empty: something has still to end.
-      }
-    }
-  }
-  return !tops.some((path) => isThere(path));
-}
-
-/** Whether a process of the group, or of one in it, runs or waits for a processor. */
-function hasRunnable(group: string): boolean {
-  const folders = [group, ...subfolders(group).map((name) => join(group, name))];
-  return folders.some((folder) =>
-    readLines(join(folder, 'cgroup.procs')).some((pid) => parseState(readText(`/proc/${pid}/stat`)) === 'R'),
-  );
 }

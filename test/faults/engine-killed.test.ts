@@ -1,5 +1,6 @@
 // F1: the engine is killed and comes back, under two apps that are asked and talk.
 
+import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -103,5 +104,34 @@ it('ends what it has forgotten when it is killed in the middle of a start', asyn
   expect(forgotten).toBe(WANTED);
   const scaled = await paas.owner.cli(['ps:scale', 'logger=1', '-a', 'ant']);
   expect(scaled.code, scaled.all).toBe(0);
+  await stage.atRest(30_000);
+});
+
+/** Processes with this word in their command line. */
+function withWord(word: string): number[] {
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && readText(`/proc/${pid}/cmdline`).split('\0').includes(word))
+    .map(Number);
+}
+
+it('leaves no step of a Dockerfile build behind', async () => {
+  const { engine, paas } = stage;
+  const word = `step${randomBytes(6).toString('hex')}`;
+  await paas.owner.cli(['create', 'stepping']);
+  const files = {
+    Dockerfile: `FROM paas-stack-run:13\nRUN ["sh", "-c", "while :; do sleep 0.1; done", "${word}"]\n`,
+  };
+  const pushing = (await paas.owner.repository('stepping', { files })).push();
+  const [pid = 0] = await eventually('the step runs', () => {
+    const pids = withWord(word);
+    return pids.length > 0 ? pids : undefined;
+  });
+  await engine.kill9();
+  expect(isAlive(pid)).toBe(true);
+  await engine.start();
+  const canceled = await paas.owner.cli(['builds:cancel', '-a', 'stepping']);
+  process.stderr.write(`${canceled.all.trim()}\n`);
+  expect((await pushing).code).not.toBe(0);
+  await eventually('the step has ended', () => withWord(word).length === 0, 40_000);
   await stage.atRest(30_000);
 });

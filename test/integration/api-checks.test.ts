@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PaasError } from '../../src/errors.js';
 import { type App, findAppFor } from '../../src/platform/apps.js';
 import { recordIncident } from '../../src/platform/incidents.js';
 import { createConfigRelease, createDeployRelease } from '../../src/platform/make-release.js';
@@ -139,6 +140,18 @@ describe('why', () => {
         evidence: { body: '[hidden]', listening: ['0.0.0.0:5000'] },
       });
     }
+  });
+
+  it('explains a dyno without its lines while no log collector runs', async () => {
+    const away = () => Promise.reject(new PaasError('service_unavailable', 'The log collector is away.'));
+    await using other = await startTestServer({
+      logs: { write: () => undefined, read: away, tailBatches: async function* () {} },
+    });
+    const { headers } = await other.addAccount('owner@example.com');
+    await other.server.inject({ method: 'POST', url: '/apps', headers, payload: { name: 'abc' } });
+    const reply = await other.server.inject({ url: '/apps/abc/why?dyno=web.1', headers });
+    expect(reply.statusCode).toBe(200);
+    expect(reply.json()).toMatchObject({ explanations: [{ subject: 'web.1' }], log_lines: [] });
   });
 
   it.each([
