@@ -3,7 +3,7 @@
 
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parameters, printRatio, seconds } from './support/figures.mjs';
+import { parameters, printRatio, seconds, timed } from './support/figures.mjs';
 import { get } from './support/http.mjs';
 import { api, withPaas } from './support/paas.mjs';
 import { run } from './support/programs.mjs';
@@ -29,6 +29,8 @@ await withPaas(async (paas) => {
   printRatio('pushes-slowest-refusal-seconds', crowd.slowestRefusalMs / 1000, '<=5');
   printRatio('pushes-slowest-answer-seconds', crowd.slowestMs / 1000, '<=10');
   printRatio('pushes-api-p99-ms', crowd.apiP99Ms, '<=1000');
+  const plainMs = await pushToPlainGit(paas, sources);
+  console.log(`the same pushes to a bare repository on the same disk, without a server: ${seconds(plainMs)}`);
 
   const single = await Promise.all(
     names.map(async (app) => ({ app, dir: await repository(paas, `single-${app}`) })),
@@ -77,6 +79,17 @@ async function pushAll(paas, pushes) {
     slowestMs: Math.max(...results.map(({ tookMs }) => tookMs)),
     ...(await watching),
   };
+}
+
+/** How long git alone takes for the same on this machine, in ms: the least that any server can. */
+async function pushToPlainGit(paas, directories) {
+  const bare = join(paas.dataDir, 'plain.git');
+  await run('git', ['init', '-q', '--bare', bare], { env: paas.userEnv });
+  return await timed(() =>
+    Promise.allSettled(
+      directories.map((cwd) => run('git', ['push', bare, 'main'], { cwd, env: paas.userEnv })),
+    ),
+  );
 }
 
 /** Asks for the apps again and again, and how many builds run. */

@@ -119,7 +119,7 @@ async function checkBranch(
 ): Promise<void> {
   const { repositoryPath: repository, commit, branch, objectEnv } = source;
   if (branch === undefined) return;
-  const present = await readRef(place, repository, branch.ref);
+  const present = await readRef(repository, branch.ref);
   const isAsSeen = (present ?? '0'.repeat(branch.oldId.length)) === branch.oldId;
   if (isAsSeen || (present === commit && !isStrict)) return;
   if (present === undefined || isStrict) throw staleError(branch.ref);
@@ -132,7 +132,7 @@ async function checkBranch(
 
 async function moveBranch(place: GitPlace, source: GitSource, held: string): Promise<void> {
   const { repositoryPath: repository, commit, branch } = source;
-  if (branch === undefined || (await readRef(place, repository, branch.ref)) === commit) return;
+  if (branch === undefined || (await readRef(repository, branch.ref)) === commit) return;
   await linkObjects(held, join(repository, 'objects'));
   await addShallowRoots(place, { repository, commit, held });
   await runGit(place, ['--git-dir', repository, 'update-ref', branch.ref, commit]);
