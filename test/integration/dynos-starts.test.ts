@@ -63,11 +63,12 @@ it('goes on checking a dyno that boots while the daemon starts again, and takes 
   await makeReady(app, 'web');
   await eventually(
     'the new worker boots',
-    async () => (await states(app)) === 'v3 web up, v3 worker starting' && (await containers(app)) === 2,
+    async () =>
+      (await states(app)) === 'v3 web up, v3 worker starting' && (await isRunning(app, 'worker', '3')),
   );
   await house.restartLoop();
   await house.dynos.whenRouted();
-  expect(await states(app)).toBe('v3 web up, v3 worker starting');
+  expect(await states(app), await house.logText(app)).toBe('v3 web up, v3 worker starting');
   await makeReady(app, 'worker');
   await eventually('it is up', async () => (await states(app)) === 'v3 web up, v3 worker up');
   expect(await house.logText(app)).not.toContain('crashed');
@@ -181,6 +182,14 @@ async function makeReady(app: App, type: string): Promise<void> {
 
 function scaleWeb(app: App, quantity: number): void {
   scale(house.db, { app, updates: [{ type: 'web', quantity }] });
+}
+
+async function isRunning(app: App, type: string, release: string): Promise<boolean> {
+  const all = await house.engine.listContainers({ app: app.id });
+  return all.some(
+    ({ state, labels }) =>
+      state === 'running' && labels[LABEL.type] === type && labels[LABEL.release] === release,
+  );
 }
 
 async function containers(app: App): Promise<number> {
