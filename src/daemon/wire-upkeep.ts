@@ -49,9 +49,11 @@ interface Parts {
 /** What the API asks of it, and `run`, which goes on until the signal aborts. */
 export interface WiredUpkeep extends ServerUpkeep {
   run(signal: AbortSignal): Promise<void>;
+  /** Ends the watch of the event loop, also when `run` was never called. Before the database is closed. */
+  stop(): void;
 }
 
-/** The upkeep of this daemon. Nothing runs before `run`. */
+/** The upkeep of this daemon. Before `run` only the event loop is watched. */
 export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
   const { paths, identity } = options;
   const { db, engine, logs, dynos, deploys, space, disk, firewall } = parts;
@@ -106,7 +108,7 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
     ],
     paths,
   });
-  return { ...server, run: (signal) => runUpkeep(deps, signal) };
+  return { ...server, run: (signal) => runUpkeep(deps, signal), stop: loop.stop };
 }
 
 function currentWork({ db, dynos }: Parts): LoopWork {

@@ -222,6 +222,7 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
       );
       parts.logs.close();
       await collector?.[Symbol.asyncDispose]();
+      parts.upkeep.stop();
       parts.db.close();
     },
   };

@@ -70,9 +70,19 @@ export function watchEventLoop({ work, log, timing = TIMING }: LoopWatchOptions)
     if (!isNew) return;
     const fields = { lateMs, cpuMs, p99Ms: lag.p99Ms };
     log.warn(
-      { ...roundAll(fields), ...work() },
+      { ...roundAll(fields), ...workIfKnown() },
       `the event loop was held up for ${causeText(lateMs, cpuMs)}`,
     );
+  }
+
+  // Nobody catches what a timer throws, and what holds the loop up may keep this from being told.
+  function workIfKnown(): Partial<LoopWork> {
+    try {
+      return work();
+    } catch (error) {
+      log.warn({ err: error }, 'what the daemon was at is not known');
+      return {};
+    }
   }
 
   return {
