@@ -172,19 +172,7 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
     await removeWorkDirectories(paths.temporary);
     // A daemon that starts again and again never comes to its upkeep.
     await limitLogFiles({ directory: paths.ownLogs, log });
-    collector = await ensureCollector({
-      dataDir: config.dataDir,
-      command: [
-        process.execPath,
-        // A smaller young generation: 8 MB less memory at rest.
-        '--max-semi-space-size=2',
-        fileURLToPath(new URL('./log-collector.js', import.meta.url)),
-      ],
-      env: options.env,
-      stamp: collectorSettings(config, options.identity.instance).stamp,
-      log: log.child({ part: 'logs' }),
-      onStall: parts.stalls.note,
-    });
+    collector = await ensureOwnCollector(options, parts);
     signal.throwIfAborted();
     await Promise.all([
       router.start(),
@@ -226,6 +214,25 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
       parts.db.close();
     },
   };
+}
+
+function ensureOwnCollector(
+  { config, env, identity, log }: DaemonOptions,
+  { stalls }: Pick<Parts, 'stalls'>,
+): ReturnType<typeof ensureCollector> {
+  return ensureCollector({
+    dataDir: config.dataDir,
+    command: [
+      process.execPath,
+      // A smaller young generation: 8 MB less memory at rest.
+      '--max-semi-space-size=2',
+      fileURLToPath(new URL('./log-collector.js', import.meta.url)),
+    ],
+    env,
+    stamp: collectorSettings(config, identity.instance).stamp,
+    log: log.child({ part: 'logs' }),
+    onStall: stalls.note,
+  });
 }
 
 /** What goes on until the daemon stops. Rejects when a part of it has failed. */
