@@ -379,9 +379,15 @@ describe('several pushes at once', () => {
     const copies = await clones(6);
     const { script, open } = gate();
     test.deploys.script = script;
-    const pushing = copies.map((cwd) => start(['push', remote, 'main'], { cwd }));
     const ended: Ended[] = [];
-    for (const child of pushing) void child.ended.then((end) => ended.push(end));
+    const pushing: ReturnType<typeof start>[] = [];
+    for (const cwd of copies) {
+      const child = start(['push', remote, 'main'], { cwd });
+      pushing.push(child);
+      void child.ended.then((end) => ended.push(end));
+      // One that has not begun would be superseded as well. The others come all at once.
+      if (pushing.length === 1) await until('it builds', () => test.deploys.started.length === 1);
+    }
     // One builds, one waits for it; the others were superseded.
     await until('four have their answer', () => ended.length === 4);
     open();
