@@ -2,8 +2,9 @@
 // collector, the engine or the database, costs a request. So no operation and no such fault excuses one, on an app that is
 // operated on as little as on one that is not. Excused is only what overlaps
 // - the two seconds after HAProxy itself was killed (F26), until it answers again, for each app;
-// - the five seconds after a dyno of that app was killed, removed or frozen from outside (F8), until it is gone and the app
-//   answers again. Where others served beside it, only what had been given to it: one request of each visitor.
+// - the five seconds after a dyno of that app was killed, removed or frozen from outside (F8). Where others served beside it,
+//   only what had been given to it: one request of each visitor. All five: a worker of HAProxy that was replaced meanwhile
+//   keeps a visitor's connection for one more request, and learns of the dyno's end last.
 
 export interface Failure {
   readonly app: string;

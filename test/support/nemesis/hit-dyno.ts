@@ -67,7 +67,6 @@ async function hitVisited(world: World, victim: Dyno, command: readonly string[]
       async () => (await isGone(world, victim)) && (await answers(world, VISITED)),
       GIVE_UP_MS,
     );
-    excuse.until = Math.min(excuse.until, performance.now());
     const ms = Math.round(performance.now() - excuse.from);
     world.history.add('back', `${VISITED} serves after ${ms} ms, ${isAlone ? 'alone' : 'beside others'}`);
   } finally {
