@@ -160,8 +160,9 @@ function kill(pid: number): boolean {
 /** While paasd runs: it is what brings HAProxy back. */
 async function killRouter(world: World, which: 'worker' | 'master'): Promise<Outcome> {
   await daemonServes(world);
-  const processes = await showProcesses(join(world.paas.dataDir, 'haproxy/master.sock'));
-  const pid = processes[which];
+  const asked = showProcesses(join(world.paas.dataDir, 'haproxy/master.sock'));
+  // It may be starting again just now.
+  const pid = (await asked.catch(() => undefined))?.[which];
   if (pid === undefined) return { missed: 'there is none' };
   const excuse = world.excuse({ app: undefined, limitMs: ROUTER_LIMIT_MS });
   if (!kill(pid)) return { missed: `${pid} has just ended` };
