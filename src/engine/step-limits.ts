@@ -18,7 +18,8 @@ export interface StepWatch {
   stop(): { readonly outOfMemory: readonly string[] };
 }
 
-const LOOK_MS = 50;
+// What a group counted goes with it, some tens of ms after the last process of a step.
+const LOOK_MS = 10;
 const CPU_SHARES = '64';
 const CPU_WEIGHT = '3';
 const OOM_SCORE_ADJ = '500';

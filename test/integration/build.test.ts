@@ -491,10 +491,7 @@ CMD ["cat", "/src/a.txt"]
 describe('a Dockerfile step that needs more memory than it may have', () => {
   it.each([
     ['is killed itself', 'awk "BEGIN { x = 1; while (1) x = x x }"'],
-    [
-      'has a child that is killed',
-      'awk "BEGIN { x = 1; while (1) x = x x }"; echo went on; sleep 0.5; exit 3',
-    ],
+    ['has a child that is killed', 'awk "BEGIN { x = 1; while (1) x = x x }"; echo went on; exit 3'],
   ])('%s', async (_which, command) => {
     const { output, outcome } = await deploy(newApp(), {
       Dockerfile: `FROM ${stackRunImage}\nENV ROUND=${randomBytes(4).toString('hex')}\nRUN sleep 0.3; ${command}\n`,
