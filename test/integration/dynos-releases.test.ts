@@ -115,7 +115,10 @@ describe('a release that comes to run', () => {
     stopDynos(house.db, { app, type: 'worker' });
     stopDynos(house.db, { app, type: 'web' });
     expect(await house.settle(alone)).toBe('nothing-to-run');
-    // One that has just begun may miss its SIGTERM: it ends at the end of its 30 seconds then.
-    await eventually('none runs', async () => (await containersOf(app)).length === 0, 60_000);
+    const none = eventually('none runs', async () => (await containersOf(app)).length === 0);
+    await none.catch(async (error: unknown) => {
+      const left = (await containersOf(app)).map(({ name, state }) => `${name} ${state}`);
+      throw new Error(`${error}\n${left.join('\n')}\n${await house.logText(app)}`);
+    });
   });
 });
