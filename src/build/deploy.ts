@@ -2,6 +2,7 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { anySignal } from '../any-signal.js';
 import { PaasError } from '../errors.js';
 import type { BuildId } from '../ids.js';
 import type { Account } from '../platform/accounts.js';
@@ -168,7 +169,7 @@ export class Deploy implements RunningDeploy {
         directory,
         discard: (containerId) => this.#discard(containerId),
         onStep,
-        signal: AbortSignal.any([this.#end.signal, limit.signal]),
+        signal: anySignal(this.#end.signal, limit.signal),
       });
       const built = await writeAll(steps, output);
       onStep?.('image-committed');

@@ -5,6 +5,7 @@
 import http, { type IncomingMessage, type RequestOptions } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { anySignal } from '../any-signal.js';
 import { toApiError, unreachable, uploadEnded } from './api-errors.js';
 import { CliError, errorCode } from './cli-error.js';
 
@@ -55,8 +56,7 @@ export function createApiClient(options: {
       ...(options.authorization === undefined ? {} : { Authorization: options.authorization }),
       ...body.headers,
     };
-    const signal =
-      body.signal === undefined ? options.signal : AbortSignal.any([options.signal, body.signal]);
+    const signal = body.signal === undefined ? options.signal : anySignal(options.signal, body.signal);
     const reply = await send({ origin, method, path, headers, body, signal, idleTimeoutMs });
     const warning = reply.headers['x-heroku-warning'] ?? reply.headers['warning-message'];
     if (typeof warning === 'string') options.onWarning(warning);

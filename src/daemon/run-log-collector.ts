@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { anySignal } from '../any-signal.js';
 import { LABEL } from '../engine/container-spec.js';
 import { createDockerEngine } from '../engine/docker.js';
 import type { Container, Engine } from '../engine/engine.js';
@@ -51,7 +52,7 @@ export async function runLogCollector(
   const socketPath = join(runDir, 'collector.sock');
   using _lock = await takeSocket({ socketPath, pidPath: join(runDir, 'collector.pid') });
   const failed = new AbortController();
-  const stop = AbortSignal.any([signal, failed.signal]);
+  const stop = anySignal(signal, failed.signal);
   const engine = createDockerEngine({
     socketPath: settings.dockerSocket,
     instance,

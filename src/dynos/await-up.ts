@@ -1,5 +1,6 @@
 // From a started container to a dyno that is up: its startup checks, or R10 with what it did instead.
 
+import { anySignal } from '../any-signal.js';
 import type { Database } from '../db/database.js';
 import type { Engine } from '../engine/engine.js';
 import type { AppId } from '../ids.js';
@@ -48,7 +49,7 @@ export interface StartedDyno {
 export async function awaitDynoUp(deps: AwaitUpDeps, dyno: StartedDyno): Promise<void> {
   const { containerId } = dyno;
   const checking = deps.lives.get(containerId)?.checking.signal ?? dyno.signal;
-  const signal = AbortSignal.any([dyno.signal, checking]);
+  const signal = anySignal(dyno.signal, checking);
   try {
     if (!(await passes(deps, dyno, signal))) return;
   } catch (error) {

@@ -2,6 +2,7 @@
 // In: wishes (from the database), what runs (from the engine). Out: containers, routes, lines in the apps' logs.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { anySignal } from '../any-signal.js';
 import type { Database } from '../db/database.js';
 import { createMemoryReader } from '../engine/cgroup-memory.js';
 import { LABEL } from '../engine/container-spec.js';
@@ -129,9 +130,7 @@ export function createDynos(options: DynosOptions): Dynos {
       if (lives.condemn(containerId, verdict)) wakeup.wake('all');
     },
     whenRouted: () =>
-      reconciler
-        .nextPass(AbortSignal.any([signal, AbortSignal.timeout(ROUTED_LIMIT_MS)]))
-        .catch(() => undefined),
+      reconciler.nextPass(anySignal(signal, AbortSignal.timeout(ROUTED_LIMIT_MS))).catch(() => undefined),
     rollout: (release, waitSignal) =>
       followRollout(
         {
@@ -142,7 +141,7 @@ export function createDynos(options: DynosOptions): Dynos {
           phases: releasePhases,
         },
         release,
-        AbortSignal.any([signal, waitSignal]),
+        anySignal(signal, waitSignal),
       ),
   };
 }

@@ -3,6 +3,7 @@
 // docs/decisions/0061-liveness.md
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { anySignal } from '../any-signal.js';
 import type { Database } from '../db/database.js';
 import type { Engine } from '../engine/engine.js';
 import { createFreezeLook, type FreezeLook } from '../engine/freeze-look.js';
@@ -204,7 +205,7 @@ async function askOnce(
   const life = deps.lives.get(watch.dyno.containerId);
   const ofLife = life?.checking.signal ?? signal;
   // Only a command is cut short; a joined signal costs more than asking a port.
-  const checking = check.probe.kind === 'command' ? AbortSignal.any([signal, ofLife]) : ofLife;
+  const checking = check.probe.kind === 'command' ? anySignal(signal, ofLife) : ofLife;
   let result: ProbeResult;
   try {
     result = await probe(target, check, { engine: deps.engine, signal: checking });

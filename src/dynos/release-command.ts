@@ -1,5 +1,6 @@
 // One release command in its container: started or found again, followed to its end, killed at its limit.
 
+import { anySignal } from '../any-signal.js';
 import type { Database } from '../db/database.js';
 import { LABEL, releasePhaseSpec } from '../engine/container-spec.js';
 import type { Container, Engine } from '../engine/engine.js';
@@ -114,7 +115,7 @@ async function awaitEnd(
   const limit = AbortSignal.timeout(Math.min(leftMs, MAX_TIMER_MS));
   try {
     const { exitCode } = await engine.waitContainer(containerId, {
-      signal: AbortSignal.any([signal, limit]),
+      signal: anySignal(signal, limit),
     });
     return { exitCode, isOverdue: false };
   } catch (error) {

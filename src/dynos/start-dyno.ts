@@ -117,10 +117,11 @@ async function giveUp(
   const { containerId, error } = failure;
   deps.log.warn({ err: error, dyno: dynoName(slot), app: slot.appId }, 'a dyno could not be started');
   if (containerId !== undefined) {
-    const isStopped = !deps.lives.enter(containerId, 'stopping');
+    // Whoever stopped it before it was started has perhaps removed it, too.
+    const isStopped = (deps.lives.get(containerId)?.phase ?? 'stopping') === 'stopping';
+    deps.lives.enter(containerId, 'stopping');
     // When the engine refuses this too, the loop finds the container and removes it.
     await deps.engine.removeContainer(containerId).finally(() => deps.lives.forget(containerId));
-    // Whoever stopped it before it was started took that from it.
     if (isStopped) return;
   }
   // No fault of the app: the loop tries again.

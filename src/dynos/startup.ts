@@ -1,6 +1,7 @@
 // The startup checks of a dyno: tried again and again until all pass or the time is over.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { anySignal } from '../any-signal.js';
 import type { Engine } from '../engine/engine.js';
 import { type Check, describeProbe, startupLimitMs } from '../platform/check.js';
 import type { Evidence } from '../platform/incidents.js';
@@ -43,7 +44,7 @@ export async function passStartup(
   options: StartupOptions,
 ): Promise<StartupResult> {
   const given = new AbortController();
-  const signal = AbortSignal.any([options.signal, given.signal]);
+  const signal = anySignal(options.signal, given.signal);
   const result = await new Promise<StartupResult>((resolve, reject) => {
     const results = checks.map(async (check) => {
       const one = await passOne(target, check, { ...options, signal });

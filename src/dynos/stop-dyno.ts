@@ -1,6 +1,7 @@
 // Ends dynos: the orderly way (no new requests, drain, SIGTERM, SIGKILL), and the clean-up after one that ended itself.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { anySignal } from '../any-signal.js';
 import type { ContainerDetails, Engine } from '../engine/engine.js';
 import type { AppId } from '../ids.js';
 import { getApp } from '../platform/apps.js';
@@ -121,7 +122,7 @@ async function terminate(
   } else {
     // The engine goes on with the stop that it was asked for: many a process takes a second SIGTERM as an order to drop all.
     const limit = AbortSignal.timeout(timeLeftMs(terminatedAt, graceMs, deps.uptimeMs()));
-    const ended = deps.engine.waitContainer(containerId, { signal: AbortSignal.any([signal, limit]) });
+    const ended = deps.engine.waitContainer(containerId, { signal: anySignal(signal, limit) });
     await ended.catch(() => undefined);
     signal.throwIfAborted();
   }

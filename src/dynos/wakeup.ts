@@ -1,6 +1,7 @@
 // An alarm clock: whoever has news of an app wakes the loop and says of which; several wakes before it looks are one.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { anySignal } from '../any-signal.js';
 import type { AppId } from '../ids.js';
 
 /** What a pass of the loop looks at. */
@@ -38,7 +39,7 @@ export function createWakeup(): Wakeup {
     async wait(maxMs, signal) {
       if (isAwake) return;
       timer = new AbortController();
-      const either = AbortSignal.any([signal, timer.signal]);
+      const either = anySignal(signal, timer.signal);
       await sleep(maxMs, undefined, { signal: either }).catch(() => undefined);
     },
     take() {

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
+import { anySignal } from '../any-signal.js';
 import { PaasError } from '../errors.js';
 import { FrameSplitter } from './demultiplex.js';
 import { engineError, hasStatus } from './docker-errors.js';
@@ -20,6 +21,12 @@ export async function execInContainer(
 ): Promise<ExecResult> {
   const { timeoutMs, signal, maxOutputBytes } = options;
   signal.throwIfAborted();
+  // An engine that takes a call and never answers would keep its caller for ever.
+  const abortSignal = anySignal(signal, AbortSignal.timeout(timeoutMs + START_MS));
+  const fail = (error: unknown): never => {
+    signal.throwIfAborted();
+    throw execError(error, id);
+  };
   const exec = await docker
     .getContainer(id)
     .exec({
@@ -28,20 +35,17 @@ export async function execInContainer(
       AttachStderr: true,
       AttachStdin: false,
       Tty: false,
+      abortSignal,
     })
-    .catch((error: unknown) => {
-      throw execError(error, id);
-    });
+    .catch(fail);
   // Hijacked: the plain answer is buffered by some proxies, and cannot be destroyed at the timeout.
-  const socket = await exec.start({ hijack: true, stdin: false }).catch((error: unknown) => {
-    throw execError(error, id);
-  });
+  const socket = await exec.start({ hijack: true, stdin: false, abortSignal }).catch(fail);
   const output = new BoundedOutput(maxOutputBytes);
   const splitter = new FrameSplitter();
   socket.on('data', (chunk: Buffer) => {
     for (const frame of splitter.split(chunk)) output.add(frame.payload);
   });
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const limit = anySignal(signal, AbortSignal.timeout(timeoutMs));
   const ended = await new Promise<boolean>((resolve) => {
     const onLimit = () => resolve(false);
     if (limit.aborted) onLimit();
@@ -56,9 +60,7 @@ export async function execInContainer(
   socket.on('error', () => undefined).destroy();
   signal.throwIfAborted();
   if (!ended) return { exitCode: undefined, output: output.text() };
-  const { ExitCode } = await exec.inspect().catch((error: unknown) => {
-    throw execError(error, id);
-  });
+  const { ExitCode } = await exec.inspect({ abortSignal }).catch(fail);
   return { exitCode: ExitCode ?? -1, output: output.text() };
 }
 
@@ -87,7 +89,7 @@ class BoundedOutput {
 async function killExec(exec: Docker.Exec, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + START_MS;
   for (;;) {
-    const seen = await exec.inspect().catch(() => undefined);
+    const seen = await exec.inspect({ abortSignal: signal }).catch(() => undefined);
     // Without an exit code it has not ended, and without a process id it has not begun.
     if (seen === undefined || typeof seen.ExitCode === 'number') return;
     if (seen.Pid > 1) return killTree(seen.Pid);

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { anySignal } from '../any-signal.js';
 import type { Logger } from '../log.js';
 import type { LogCollector } from './collector.js';
 import {
@@ -107,7 +108,7 @@ export class CollectorServer {
 
   async #tail(query: TailRequest, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
-    const signal = AbortSignal.any([gone.signal, this.#stopping.signal]);
+    const signal = anySignal(gone.signal, this.#stopping.signal);
     response.on('close', () => gone.abort());
     response.writeHead(200, { 'content-type': 'application/octet-stream' });
     for await (const chunk of this.#collector.tail(query, { idleMs: IDLE_MS, signal })) {

@@ -6,6 +6,7 @@
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
+import { anySignal } from '../any-signal.js';
 import { type Logger, RepeatedFailure } from '../log.js';
 import { backendName, type RenderedRouter, renderRouter } from './config.js';
 import { HaproxyMaster } from './haproxy-master.js';
@@ -99,7 +100,7 @@ class HaproxyRouter implements Router {
         this.#droppedLines.begin();
       } else this.#options.log.info({ pid: running.master }, 'router adopted');
     });
-    this.#watch(AbortSignal.any([this.#options.signal, this.#stopped.signal])).catch((err: unknown) => {
+    this.#watch(anySignal(this.#options.signal, this.#stopped.signal)).catch((err: unknown) => {
       this.#options.log.error({ err }, 'router is not watched any more');
     });
   }

@@ -4,6 +4,7 @@
 // docs/decisions/0155-running-builds-are-ended-for-space.md
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { anySignal } from '../any-signal.js';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { type DiskSpace, type FileSystem, formatBytes } from './disk-space.js';
@@ -116,7 +117,7 @@ export function createBuildGuard(options: { space: Pick<DiskSpace, 'read'>; log:
       running.add(build);
       void lookOn();
       try {
-        return yield* steps(AbortSignal.any([signal, build.end.signal]));
+        return yield* steps(anySignal(signal, build.end.signal));
       } finally {
         running.delete(build);
         if (build.end.signal.aborted) quietUntilMs = performance.now() + WINDOW_MS;
