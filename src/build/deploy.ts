@@ -160,6 +160,7 @@ export class Deploy implements RunningDeploy {
     const directory = join(directories.tmp, `build-${this.buildId}`);
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(timeLimitError(timing.timeoutMs)), timing.timeoutMs);
+    using either = anySignal(this.#end.signal, limit.signal);
     try {
       const steps = this.#options.build({
         app,
@@ -169,7 +170,7 @@ export class Deploy implements RunningDeploy {
         directory,
         discard: (containerId) => this.#discard(containerId),
         onStep,
-        signal: anySignal(this.#end.signal, limit.signal),
+        signal: either.signal,
       });
       const built = await writeAll(steps, output);
       onStep?.('image-committed');

@@ -56,7 +56,8 @@ export function createApiClient(options: {
       ...(options.authorization === undefined ? {} : { Authorization: options.authorization }),
       ...body.headers,
     };
-    const signal = body.signal === undefined ? options.signal : anySignal(options.signal, body.signal);
+    // Not disposed of: the answer is read after this, and the command's end takes both along.
+    const { signal } = anySignal(options.signal, ...(body.signal === undefined ? [] : [body.signal]));
     const reply = await send({ origin, method, path, headers, body, signal, idleTimeoutMs });
     const warning = reply.headers['x-heroku-warning'] ?? reply.headers['warning-message'];
     if (typeof warning === 'string') options.onWarning(warning);

@@ -52,7 +52,8 @@ export async function runLogCollector(
   const socketPath = join(runDir, 'collector.sock');
   using _lock = await takeSocket({ socketPath, pidPath: join(runDir, 'collector.pid') });
   const failed = new AbortController();
-  const stop = anySignal(signal, failed.signal);
+  using either = anySignal(signal, failed.signal);
+  const stop = either.signal;
   const engine = createDockerEngine({
     socketPath: settings.dockerSocket,
     instance,

@@ -49,7 +49,8 @@ export interface StartedDyno {
 export async function awaitDynoUp(deps: AwaitUpDeps, dyno: StartedDyno): Promise<void> {
   const { containerId } = dyno;
   const checking = deps.lives.get(containerId)?.checking.signal ?? dyno.signal;
-  const signal = anySignal(dyno.signal, checking);
+  using either = anySignal(dyno.signal, checking);
+  const { signal } = either;
   try {
     if (!(await passes(deps, dyno, signal))) return;
   } catch (error) {

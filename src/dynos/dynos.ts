@@ -129,10 +129,13 @@ export function createDynos(options: DynosOptions): Dynos {
     condemn(containerId, verdict) {
       if (lives.condemn(containerId, verdict)) wakeup.wake('all');
     },
-    whenRouted: () =>
-      reconciler.nextPass(anySignal(signal, AbortSignal.timeout(ROUTED_LIMIT_MS))).catch(() => undefined),
-    rollout: (release, waitSignal) =>
-      followRollout(
+    async whenRouted() {
+      using limit = anySignal(signal, AbortSignal.timeout(ROUTED_LIMIT_MS));
+      await reconciler.nextPass(limit.signal).catch(() => undefined);
+    },
+    async *rollout(release, waitSignal) {
+      using either = anySignal(signal, waitSignal);
+      return yield* followRollout(
         {
           db,
           nextPass: reconciler.nextPass.bind(reconciler),
@@ -141,8 +144,9 @@ export function createDynos(options: DynosOptions): Dynos {
           phases: releasePhases,
         },
         release,
-        anySignal(signal, waitSignal),
-      ),
+        either.signal,
+      );
+    },
   };
 }
 

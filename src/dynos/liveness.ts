@@ -205,7 +205,8 @@ async function askOnce(
   const life = deps.lives.get(watch.dyno.containerId);
   const ofLife = life?.checking.signal ?? signal;
   // Only a command is cut short; a joined signal costs more than asking a port.
-  const checking = check.probe.kind === 'command' ? anySignal(signal, ofLife) : ofLife;
+  using joined = check.probe.kind === 'command' ? anySignal(signal, ofLife) : undefined;
+  const checking = joined?.signal ?? ofLife;
   let result: ProbeResult;
   try {
     result = await probe(target, check, { engine: deps.engine, signal: checking });

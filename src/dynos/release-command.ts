@@ -113,10 +113,9 @@ async function awaitEnd(
   const { engine, settings, signal } = deps;
   const leftMs = Math.max(MIN_LIMIT_MS, settings.releaseTimeoutMs - ageMs);
   const limit = AbortSignal.timeout(Math.min(leftMs, MAX_TIMER_MS));
+  using either = anySignal(signal, limit);
   try {
-    const { exitCode } = await engine.waitContainer(containerId, {
-      signal: anySignal(signal, limit),
-    });
+    const { exitCode } = await engine.waitContainer(containerId, { signal: either.signal });
     return { exitCode, isOverdue: false };
   } catch (error) {
     if (signal.aborted || !limit.aborted) throw error;

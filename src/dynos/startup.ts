@@ -44,7 +44,8 @@ export async function passStartup(
   options: StartupOptions,
 ): Promise<StartupResult> {
   const given = new AbortController();
-  const signal = anySignal(options.signal, given.signal);
+  using either = anySignal(options.signal, given.signal);
+  const { signal } = either;
   const result = await new Promise<StartupResult>((resolve, reject) => {
     const results = checks.map(async (check) => {
       const one = await passOne(target, check, { ...options, signal });

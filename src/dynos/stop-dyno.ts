@@ -122,8 +122,8 @@ async function terminate(
   } else {
     // The engine goes on with the stop that it was asked for: many a process takes a second SIGTERM as an order to drop all.
     const limit = AbortSignal.timeout(timeLeftMs(terminatedAt, graceMs, deps.uptimeMs()));
-    const ended = deps.engine.waitContainer(containerId, { signal: anySignal(signal, limit) });
-    await ended.catch(() => undefined);
+    using either = anySignal(signal, limit);
+    await deps.engine.waitContainer(containerId, { signal: either.signal }).catch(() => undefined);
     signal.throwIfAborted();
   }
   await insist(() => deps.engine.stopContainer(containerId, { graceMs }), signal);

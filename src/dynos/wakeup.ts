@@ -39,8 +39,8 @@ export function createWakeup(): Wakeup {
     async wait(maxMs, signal) {
       if (isAwake) return;
       timer = new AbortController();
-      const either = anySignal(signal, timer.signal);
-      await sleep(maxMs, undefined, { signal: either }).catch(() => undefined);
+      using either = anySignal(signal, timer.signal);
+      await sleep(maxMs, undefined, { signal: either.signal }).catch(() => undefined);
     },
     take() {
       const scope = isAboutAll ? 'all' : apps;

@@ -22,7 +22,8 @@ export async function execInContainer(
   const { timeoutMs, signal, maxOutputBytes } = options;
   signal.throwIfAborted();
   // An engine that takes a call and never answers would keep its caller for ever.
-  const abortSignal = anySignal(signal, AbortSignal.timeout(timeoutMs + START_MS));
+  using calls = anySignal(signal, AbortSignal.timeout(timeoutMs + START_MS));
+  const abortSignal = calls.signal;
   const fail = (error: unknown): never => {
     signal.throwIfAborted();
     throw execError(error, id);
@@ -45,7 +46,8 @@ export async function execInContainer(
   socket.on('data', (chunk: Buffer) => {
     for (const frame of splitter.split(chunk)) output.add(frame.payload);
   });
-  const limit = anySignal(signal, AbortSignal.timeout(timeoutMs));
+  using run = anySignal(signal, AbortSignal.timeout(timeoutMs));
+  const limit = run.signal;
   const ended = await new Promise<boolean>((resolve) => {
     const onLimit = () => resolve(false);
     if (limit.aborted) onLimit();

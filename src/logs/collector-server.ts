@@ -108,7 +108,8 @@ export class CollectorServer {
 
   async #tail(query: TailRequest, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
-    const signal = anySignal(gone.signal, this.#stopping.signal);
+    using either = anySignal(gone.signal, this.#stopping.signal);
+    const { signal } = either;
     response.on('close', () => gone.abort());
     response.writeHead(200, { 'content-type': 'application/octet-stream' });
     for await (const chunk of this.#collector.tail(query, { idleMs: IDLE_MS, signal })) {

@@ -100,7 +100,8 @@ class HaproxyRouter implements Router {
         this.#droppedLines.begin();
       } else this.#options.log.info({ pid: running.master }, 'router adopted');
     });
-    this.#watch(anySignal(this.#options.signal, this.#stopped.signal)).catch((err: unknown) => {
+    const either = anySignal(this.#options.signal, this.#stopped.signal);
+    this.#watch(either.signal).catch((err: unknown) => {
       this.#options.log.error({ err }, 'router is not watched any more');
     });
   }

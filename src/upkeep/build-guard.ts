@@ -116,8 +116,9 @@ export function createBuildGuard(options: { space: Pick<DiskSpace, 'read'>; log:
       const build: Running = { buildId, end: new AbortController() };
       running.add(build);
       void lookOn();
+      using either = anySignal(signal, build.end.signal);
       try {
-        return yield* steps(anySignal(signal, build.end.signal));
+        return yield* steps(either.signal);
       } finally {
         running.delete(build);
         if (build.end.signal.aborted) quietUntilMs = performance.now() + WINDOW_MS;

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -10,11 +11,14 @@ const never = () => new AbortController().signal;
 
 it.each([
   ['a time limit that nobody else holds', () => anySignal(never(), AbortSignal.timeout(300))],
-  ['one of a signal made of others', () => anySignal(anySignal(never(), AbortSignal.timeout(300)), never())],
+  [
+    'one of a signal made of others',
+    () => anySignal(anySignal(never(), AbortSignal.timeout(300)).signal, never()),
+  ],
 ])('keeps %s, also when memory is collected', async (_, make) => {
   const onAbort = vi.fn();
   // A function of its own: what it held is garbage when it has returned.
-  const listen = () => make().addEventListener('abort', onAbort, { once: true });
+  const listen = () => make().signal.addEventListener('abort', onAbort, { once: true });
   listen();
   for (let count = 0; count < 10; count += 1) {
     await sleep(1);
@@ -26,8 +30,27 @@ it.each([
 it('aborts with the first, for its reason', () => {
   const [one, other] = [new AbortController(), new AbortController()];
   const any = anySignal(one.signal, other.signal);
-  expect(any.aborted).toBe(false);
+  expect(any.signal.aborted).toBe(false);
   other.abort('enough');
   one.abort('too late');
-  expect(any).toMatchObject({ aborted: true, reason: 'enough' });
+  expect(any.signal).toMatchObject({ aborted: true, reason: 'enough' });
+});
+
+it('aborts at once with one that has', () => {
+  expect(anySignal(never(), AbortSignal.abort('before')).signal).toMatchObject({ reason: 'before' });
+});
+
+it('leaves nothing on a signal that lives long, and does not warn of many', async () => {
+  const onWarning = vi.fn();
+  process.on('warning', onWarning);
+  const life = new AbortController();
+  const many = Array.from({ length: 40 }, () => anySignal(life.signal, never()));
+  expect(getEventListeners(life.signal, 'abort')).toHaveLength(40);
+  for (const each of many) each[Symbol.dispose]();
+  expect(getEventListeners(life.signal, 'abort')).toHaveLength(0);
+  life.abort();
+  expect(many[0]?.signal.aborted).toBe(false);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', onWarning);
+  expect(onWarning).not.toHaveBeenCalled();
 });
