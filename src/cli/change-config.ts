@@ -2,7 +2,7 @@
 
 import type { ApiClient } from './api-client.js';
 import { newestRelease } from './releases.js';
-import { action, type Terminal } from './terminal.js';
+import { action, type Terminal, warn } from './terminal.js';
 
 /** Changes config vars in one release (null removes) and says which; answers all vars afterwards. */
 export async function changeConfig(
@@ -11,7 +11,7 @@ export async function changeConfig(
   change: { app: string; updates: Readonly<Record<string, string | null>>; verb: 'Setting' | 'Unsetting' },
 ): Promise<Record<string, string>> {
   const { app, updates, verb } = change;
-  const { config } = await action(
+  const { config, release } = await action(
     terminal,
     `${verb} ${Object.keys(updates).join(', ')} and restarting ${app}`,
     async () => ({
@@ -22,5 +22,11 @@ export async function changeConfig(
     }),
     ({ release }) => `done, v${release.version}`,
   );
+  if (release.status === 'pending') {
+    warn(
+      terminal,
+      `Release command executing: this config change will not be available until the command succeeds. Use "paas releases:output -a ${app}" to view the log.`,
+    );
+  }
   return config;
 }

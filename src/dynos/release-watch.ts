@@ -8,10 +8,10 @@ import { hasImage } from '../engine/has-image.js';
 import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
 import { type App, getApp } from '../platform/apps.js';
+import { rollBackAutomatically } from '../platform/automatic-rollback.js';
 import { getDynoSettings } from '../platform/dyno-settings.js';
 import { listCrashes } from '../platform/dyno-wishes.js';
 import { listIncidents, recordIncident } from '../platform/incidents.js';
-import { rollback } from '../platform/make-release.js';
 import {
   type Before,
   beginWatch,
@@ -177,11 +177,12 @@ class Watcher implements ReleaseWatcher {
       }
       const by = { id: app.ownerId };
       const automatic = { undoes: release, reason, traffic };
-      const made = rollback(db, { app, by, to: target, automatic });
+      const { made, config } = rollBackAutomatically(db, { app, by, to: target, automatic });
       const message = `Automatic rollback of v${release.version} to v${target.version}: ${reason}`;
       const evidence = { from: release.version, to: target.version, as: made.version, ...traffic };
       recordIncident(db, { ...about, kind: 'rolled-back', message, evidence });
-      return `${message}. Release v${made.version} created`;
+      const kept = config === undefined ? '' : `, and v${config.version}: ${config.description}`;
+      return `${message}. Release v${made.version} created${kept}`;
     });
     if (text === undefined) return;
     dynoLog.platform(app.id, 'api', text);

@@ -52,6 +52,18 @@ export function changeConfig(
   });
 }
 
+/** What `changeConfig` is to do so that `before` becomes `after`. */
+export function configDifference(
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+): Record<string, string | null> {
+  const removed = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
+  const set = Object.entries(after).filter(
+    ([key, value]) => !Object.hasOwn(before, key) || before[key] !== value,
+  );
+  return Object.fromEntries([...removed.map((key) => [key, null] as const), ...set]);
+}
+
 /** Throws `invalid_params` when a variable of this name and value cannot be set; null unsets it. */
 export function checkConfigVar(key: string, value: string | null): void {
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(key) || key === '__proto__') {

@@ -2,12 +2,14 @@
 
 import type { Database } from '../db/database.js';
 import { PaasError } from '../errors.js';
+import type { ReleaseId } from '../ids.js';
 import { getApp } from './apps.js';
-import { changeConfig } from './config-vars.js';
+import { changeConfig, configDifference } from './config-vars.js';
 import {
   configOfVersion,
+  getRelease,
   getReleaseConfig,
-  latestRelease,
+  listReleases,
   pendingReleases,
   type Release,
   setReleaseStatus,
@@ -15,22 +17,38 @@ import {
 
 /**
  * Records that the release command failed. The releases that were built on this one have its code and config vars, so
- * they fail too; the config vars that those changed are changed again, on what goes on.
+ * they fail too; the config vars that those changed are changed again, on what goes on. What is newer took these config
+ * vars along, or went back from them: then they are changed again only when that fails as well.
  */
 export function failRelease(db: Database, options: { release: Release; output: string }): void {
   const { release, output } = options;
+  const { appId } = release;
   db.write(() => {
     setReleaseStatus(db, { releaseId: release.id, status: 'failed', output });
     const lost = builtUpon(db, release);
     for (const { id } of lost) setReleaseStatus(db, { releaseId: id, status: 'failed' });
-    // What is newer took these config vars along, or went back from them.
-    const newest = latestRelease(db, release.appId)?.version ?? 0;
-    for (const each of lost) {
-      const again = newest > each.version ? '' : changeAgain(db, each);
+    const owed = [...carriedBy(db, [release, ...lost]), ...lost];
+    const left = listReleases(db, appId).filter(({ status }) => status !== 'failed');
+    for (const each of owed) {
+      const carrier = left.findLast(({ version }) => version > each.version);
+      noteCarrier(db, each, carrier);
+      const again = carrier === undefined ? changeAgain(db, each) : '';
       const text = `It was built on v${each.builtOn}, which failed.${again}\n`;
       setReleaseStatus(db, { releaseId: each.id, status: 'failed', output: text });
     }
   });
+}
+
+/** Failed releases whose changes of config vars went on in one of these, oldest first; all are older than these. */
+function carriedBy(db: Database, carriers: readonly Release[]): Release[] {
+  const find = db.sql.prepare('select id from releases where app_id = ? and carried_by = ?').pluck();
+  const ids = carriers.flatMap(({ appId, version }) => find.all(appId, version) as ReleaseId[]);
+  const releases = ids.map((id) => getRelease(db, id)).filter((release) => release !== undefined);
+  return releases.sort((a, b) => a.version - b.version);
+}
+
+function noteCarrier(db: Database, release: Release, carrier: Release | undefined): void {
+  db.sql.prepare('update releases set carried_by = ? where id = ?').run(carrier?.version ?? null, release.id);
 }
 
 /** Oldest first. */
@@ -48,7 +66,7 @@ function changeAgain(db: Database, release: Release): string {
   const app = getApp(db, release.appId);
   if (app === undefined || release.builtOn === undefined) return '';
   const before = configOfVersion(db, release.appId, release.builtOn);
-  const updates = difference(before, getReleaseConfig(db, release.id));
+  const updates = configDifference(before, getReleaseConfig(db, release.id));
   try {
     const made = changeConfig(db, { app, by: { id: release.accountId }, updates });
     return made === undefined ? '' : ` Its change of config vars is v${made.version}.`;
@@ -56,13 +74,4 @@ function changeAgain(db: Database, release: Release): string {
     if (!(error instanceof PaasError)) throw error;
     return ` Its change of config vars could not be made again: ${error.message}`;
   }
-}
-
-function difference(
-  before: Readonly<Record<string, string>>,
-  after: Readonly<Record<string, string>>,
-): Record<string, string | null> {
-  const removed = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
-  const set = Object.entries(after).filter(([key, value]) => before[key] !== value);
-  return Object.fromEntries([...removed.map((key) => [key, null] as const), ...set]);
 }

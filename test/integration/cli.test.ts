@@ -246,6 +246,15 @@ describe('config, ps, releases', () => {
     expect(last('GET')?.headers.range).toBe('version ..; order=desc,max=1');
   });
 
+  it('says when config vars wait for a release command', async () => {
+    api.json('PATCH /apps/example/config-vars', { FOO: '1' });
+    api.json('GET /apps/example/releases', [release(12, { status: 'pending' })], 206);
+    const { code, stderr } = await paas('config:set', 'FOO=1');
+    expect(stderr).toContain('example... done, v12\n');
+    expect(stderr).toContain('this config change will not be available until the command succeeds');
+    expect(code).toBe(0);
+  });
+
   it('edits config vars with the editor, without a shell', async () => {
     const editor = join(cli.home, 'editor.sh');
     await writeFile(editor, "#!/bin/sh\nprintf \"NEW='it'\\\\''s'\\nKEEP=1\\n\" > \"$2\"\n", { mode: 0o755 });

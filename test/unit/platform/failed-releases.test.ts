@@ -122,3 +122,59 @@ it('a failed release that nothing was built on only fails', () => {
   fail(3);
   expect(told(db, app.id).slice(0, 3)).toEqual(['v4 pending c', 'v3 failed b', 'v2 succeeded a']);
 });
+
+it('config vars that a newer deploy took along are set again when that fails too', () => {
+  using test = openWithPending();
+  const { db, app, by, change, fail } = test;
+  change({ A: '1' });
+  deploy(db, { app, by, digit: 'c', processTypes });
+  change({ B: '2' });
+  deploy(db, { app, by, digit: 'd', processTypes });
+  fail(3);
+  fail(5);
+  expect(told(db, app.id).slice(0, 2)).toEqual(['v7 pending d', 'v6 failed c']);
+  expect(getConfig(db, app.id)).toEqual({ A: '1', B: '2' });
+  fail(7);
+  expect(told(db, app.id).slice(0, 3)).toEqual(['v9 succeeded a', 'v8 succeeded a', 'v7 failed d']);
+  expect(getConfig(db, app.id)).toEqual({ A: '1', B: '2' });
+  expect(findRelease(db, app, 'v8').description).toBe('Set A config vars');
+  expect(findRelease(db, app, 'v4').output).toBe(
+    'It was built on v3, which failed. Its change of config vars is v8.\n',
+  );
+});
+
+it('config vars from which a rollback went back are there again when that fails', () => {
+  using test = openTestDatabase();
+  const { app, by } = addApp(test.db);
+  for (const digit of ['a', 'b']) {
+    const { id: releaseId } = deploy(test.db, { app, by, digit, processTypes });
+    setReleaseStatus(test.db, { releaseId, status: 'succeeded' });
+  }
+  const pending = deploy(test.db, { app, by, digit: 'c', processTypes });
+  changeConfig(test.db, { app, by, updates: { A: '1' } });
+  const back = rollback(test.db, { app, by, to: findRelease(test.db, app, 'v2') });
+  failRelease(test.db, { release: pending, output: '' });
+  expect(getConfig(test.db, app.id)).toEqual({});
+  failRelease(test.db, { release: back, output: '' });
+  expect(getConfig(test.db, app.id)).toEqual({ A: '1' });
+});
+
+it('a change that its own release command refuses is not made a third time', () => {
+  using test = openTestDatabase();
+  const { app, by } = addApp(test.db);
+  const { id: releaseId } = deploy(test.db, { app, by, digit: 'a', processTypes });
+  setReleaseStatus(test.db, { releaseId, status: 'succeeded' });
+  const fail = (version: number) =>
+    failRelease(test.db, { release: findRelease(test.db, app, `v${version}`), output: 'it broke' });
+  deploy(test.db, { app, by, digit: 'b', processTypes });
+  changeConfig(test.db, { app, by, updates: { A: '1' } });
+  deploy(test.db, { app, by, digit: 'c', processTypes });
+  fail(3);
+  fail(5);
+  expect(findRelease(test.db, app, 'v6')).toMatchObject({ status: 'pending', image: imageDigest('a') });
+  fail(6);
+  deploy(test.db, { app, by, digit: 'd', processTypes });
+  fail(7);
+  expect(told(test.db, app.id)[0]).toBe('v7 failed d');
+  expect(getConfig(test.db, app.id)).toEqual({});
+});

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../../src/ids.js';
+import { rollBackAutomatically } from '../../../src/platform/automatic-rollback.js';
 import { changeConfig, getConfig } from '../../../src/platform/config-vars.js';
 import { getFormation, scale } from '../../../src/platform/formation.js';
 import { rollback } from '../../../src/platform/make-release.js';
@@ -62,7 +63,7 @@ describe('a release', () => {
     'delete from releases',
     'delete from releases where version = 2',
     `insert or replace into releases select id, app_id, version, 'forged', image, commit_id, build_id, process_types, config, stack,
-       buildpacks, account_id, created_at, status, updated_at, output, built_on from releases where version = 2`,
+       buildpacks, account_id, created_at, status, updated_at, output, built_on, carried_by from releases where version = 2`,
   ])('cannot be changed: %s', (statement) => {
     using test = openTestDatabase();
     const { app, by } = addApp(test.db);
@@ -210,6 +211,30 @@ describe('rollback', () => {
     expect(back).toMatchObject({ version: 4, status: 'succeeded', current: true, image: imageDigest('a') });
     expect(findRelease(test.db, app, 'v3').undoneBy).toBe(4);
     expect(rollback(test.db, { app, by, to: good }).status).toBe('pending');
+  });
+
+  it('by the platform goes back from the code, and keeps config vars that were set meanwhile', () => {
+    using test = openTestDatabase();
+    const { app, by } = addApp(test.db);
+    deploy(test.db, { app, by, digit: 'a' });
+    changeConfig(test.db, { app, by, updates: { OLD: '1' } });
+    deploy(test.db, { app, by, digit: 'b' });
+    const bad = changeConfig(test.db, { app, by, updates: { A: '1', OLD: null } }) ?? expect.unreachable();
+    const to = findRelease(test.db, app, 'v3');
+    const { made, config } = rollBackAutomatically(test.db, { app, by, to, automatic: automatic(bad) });
+    expect(made).toMatchObject({ version: 6, image: imageDigest('a') });
+    expect(getReleaseConfig(test.db, made.id)).toEqual({ OLD: '1' });
+    expect(config).toMatchObject({
+      current: true,
+      version: 7,
+      image: imageDigest('a'),
+      description: 'Set A config vars, Remove OLD config vars',
+    });
+    expect(getConfig(test.db, app.id)).toEqual({ A: '1' });
+    // It is judged as any change is, and then nothing but the config vars is left to go back from.
+    const again = automatic(config ?? expect.unreachable());
+    expect(rollBackAutomatically(test.db, { app, by, to, automatic: again }).config).toBeUndefined();
+    expect(getConfig(test.db, app.id)).toEqual({ OLD: '1' });
   });
 
   it('that failed has undone nothing', () => {
