@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.js';
 
-// Tests of processes and containers wait more than they compute: more files at a time than cores. Faults that promise a
-// time have the machine to themselves. Those of units share their modules, which keep nothing.
+// Tests of processes and containers wait more than they compute: more files at a time than cores. Those of units share
+// their modules, which keep nothing.
+
+/** Faults whose limits are close to what is measured: they have the machine to themselves. */
+const ALONE = ['engine-killed', 'engine-lies', 'soak'].map((name) => `test/faults/${name}.test.ts`);
+
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
@@ -44,7 +48,20 @@ export default defineConfig({
           name: 'faults',
           globalSetup: ['test/support/build-dist.ts'],
           include: ['test/faults/**/*.test.ts'],
+          exclude: ALONE,
           sequence: { groupOrder: 3 },
+          // Promises as they are need a machine that does nothing else.
+          maxWorkers: process.env['TEST_STRICT'] === '1' ? 1 : 2,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: 'faults-alone',
+          globalSetup: ['test/support/build-dist.ts'],
+          include: ALONE,
+          sequence: { groupOrder: 4 },
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 120_000,

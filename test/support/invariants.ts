@@ -8,6 +8,7 @@ import { LABEL } from '../../src/engine/container-spec.js';
 import { showProcesses, withWorker } from '../../src/router/runtime-api.js';
 import { MASTER_SOCKET } from '../../src/router/settings.js';
 import { readTables } from '../../src/router/worker-tables.js';
+import { type ListedContainer, listContainers, listNetworks, listObjects } from './engine-view.js';
 import { eventually } from './house.js';
 import { strayFiles, strayPrograms } from './leftovers.js';
 import type { Paas } from './paas.js';
@@ -30,13 +31,6 @@ interface WishedApp {
   readonly maintenance: number;
   /** Of the current release; null before the first deploy. */
   readonly version: number | null;
-}
-
-interface ListedContainer {
-  readonly id: string;
-  readonly state: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly ip: string | undefined;
 }
 
 /** Everything that does not hold now; empty when all is well. I3 to I5 hold at rest only: see `atRest`. */
@@ -187,37 +181,14 @@ async function checkOwners(
     if (role === 'dyno' || (role === 'one-off' && state === 'running')) return [];
     return [`I4: a ${role} container of ${appId} is left (${state})`];
   });
-  const filter = ['--filter', `label=${LABEL.instance}=${paas.instance}`];
-  const networks = await list(paas, ['network', 'ls', ...filter, '--format', '{{.Name}}']);
-  for (const name of networks) if (!name.startsWith(paas.network)) breaches.push(`I4: network ${name}`);
-  for (const kind of ['volume', 'image'] as const) {
-    for (const [object, appId] of await labelledApps(paas, kind, filter)) {
-      if (!known.has(appId)) breaches.push(`I4: ${kind} ${object} of ${appId}, which is no app`);
-    }
+  for (const name of await listNetworks(paas))
+    if (!name.startsWith(paas.network)) breaches.push(`I4: network ${name}`);
+  for (const { kind, name, labels } of await listObjects(paas)) {
+    const appId = labels[LABEL.app];
+    if (appId !== undefined && appId !== '' && !known.has(appId))
+      breaches.push(`I4: ${kind} ${name} of ${appId}, which is no app`);
   }
   return breaches;
-}
-
-/** Objects of ours that carry an app's id, with it. */
-async function labelledApps(
-  paas: Paas,
-  kind: 'volume' | 'image',
-  filter: readonly string[],
-): Promise<[object: string, appId: string][]> {
-  const [id, labels] = kind === 'volume' ? ['{{.Name}}', '.Labels'] : ['{{.ID}}', '.Config.Labels'];
-  const objects = await list(paas, [kind, 'ls', ...filter, '--format', id]);
-  if (objects.length === 0) return [];
-  const format = `{{index ${labels} "${LABEL.app}"}}`;
-  const inspect = async (which: readonly string[]) =>
-    (await paas.docker([kind, 'inspect', ...which, '--format', format])).trimEnd().split('\n');
-  // All at once, unless one of them goes away meanwhile.
-  const appIds = await inspect(objects).catch(() =>
-    Promise.all(objects.map(async (object) => (await inspect([object]).catch(() => []))[0])),
-  );
-  return objects.flatMap((object, index): [string, string][] => {
-    const appId = appIds[index];
-    return appId === undefined || appId === '' || appId === '<no value>' ? [] : [[object, appId]];
-  });
 }
 
 /** I5: the servers of the router are the running web containers, in the worker that listens. */
@@ -308,25 +279,4 @@ function wishedDynos(db: Database.Database, app: WishedApp): [dyno: string, vers
     })
     .filter((dyno) => !stopped.has(dyno))
     .map((dyno) => [dyno, version]);
-}
-
-async function listContainers(paas: Paas): Promise<ListedContainer[]> {
-  const ids = await list(paas, ['ps', '-aq', '--filter', `label=${LABEL.instance}=${paas.instance}`]);
-  if (ids.length === 0) return [];
-  const details = JSON.parse(await paas.docker(['inspect', ...ids])) as {
-    Id: string;
-    State: { Status: string };
-    Config: { Labels: Record<string, string> };
-    NetworkSettings: { Networks: Record<string, { IPAddress: string }> };
-  }[];
-  return details.map(({ Id, State, Config, NetworkSettings }) => ({
-    id: Id,
-    state: State.Status,
-    labels: Config.Labels,
-    ip: Object.values(NetworkSettings.Networks)[0]?.IPAddress,
-  }));
-}
-
-async function list(paas: Paas, args: readonly string[]): Promise<string[]> {
-  return [...new Set((await paas.docker(args)).split('\n').filter(Boolean))];
 }

@@ -2,31 +2,24 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LABEL } from '../../src/engine/container-spec.js';
+import { listContainers, listNetworks } from './engine-view.js';
 import type { Paas } from './paas.js';
 
 /** Names of what is there and should not be, while no deploy runs. */
-export async function findLeftovers(paas: Pick<Paas, 'dataDir' | 'instance' | 'docker'>): Promise<string[]> {
+export async function findLeftovers(
+  paas: Pick<Paas, 'dataDir' | 'instance' | 'engineSocket'>,
+): Promise<string[]> {
+  const containers = await listContainers(paas);
+  const networks = await listNetworks(paas);
   return [
-    ...(await strayContainers(paas)),
-    ...(await strayNetworks(paas)),
+    ...containers
+      .map(({ labels, state, name }) => `${labels[LABEL.role]} ${state} ${name}`)
+      .filter((line) => !line.startsWith('dyno running ')),
+    ...networks.filter((name) => name !== `paas-${paas.instance}`),
     ...strayFiles(paas.dataDir),
     ...strayPrograms(paas.dataDir),
   ];
-}
-
-async function strayContainers(paas: Pick<Paas, 'instance' | 'docker'>): Promise<string[]> {
-  const format = '{{.Label "paas.role"}} {{.State}} {{.Names}}';
-  const filter = `label=paas.instance=${paas.instance}`;
-  const lines = (await paas.docker(['ps', '-a', '--filter', filter, '--format', format])).split('\n');
-  return lines.filter((line) => line !== '' && !line.startsWith('dyno running '));
-}
-
-async function strayNetworks(paas: Pick<Paas, 'instance' | 'docker'>): Promise<string[]> {
-  const filter = `label=paas.instance=${paas.instance}`;
-  const names = (await paas.docker(['network', 'ls', '--filter', filter, '--format', '{{.Name}}'])).split(
-    '\n',
-  );
-  return names.filter((name) => name !== '' && name !== `paas-${paas.instance}`);
 }
 
 /** Paths below the data directory, as far as they tell what is meant. */

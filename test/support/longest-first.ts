@@ -33,6 +33,15 @@ const LONGEST: readonly string[] = [
   'e2e/dashboard.test.ts',
   'e2e/health.test.ts',
   'e2e/rollback.test.ts',
+  'faults/crash-steps.test.ts',
+  'faults/crash-steps-rollout.test.ts',
+  'faults/full-disk.test.ts',
+  'faults/router.test.ts',
+  'faults/daemon.test.ts',
+  'faults/containment.test.ts',
+  'faults/one-offs.test.ts',
+  'faults/limits.test.ts',
+  'faults/private-engine.test.ts',
 ];
 
 /** Projects keep their order. */

@@ -104,6 +104,8 @@ export interface Paas extends AsyncDisposable {
   /** Process id of paasd; undefined while it does not run. */
   readonly pid: number | undefined;
   docker(args: readonly string[]): Promise<string>;
+  /** Socket of the engine itself, whatever paasd was given. */
+  readonly engineSocket: string;
 }
 
 /** Runs a program and collects what it prints. */
@@ -181,6 +183,7 @@ export async function startPaas(
     address,
     url,
     docker,
+    engineSocket: engine?.socketPath ?? '/var/run/docker.sock',
     get pid() {
       return daemon?.exitCode === null && daemon.signalCode === null ? daemon.pid : undefined;
     },

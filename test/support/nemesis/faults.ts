@@ -29,7 +29,7 @@ const TERM_LIMIT_MS = 10_000;
 /** After that it does not come any more. */
 const GIVE_UP_MS = 30_000;
 
-/** Steps that deploys of an image come by; test/faults/crash-steps.test.ts has all. */
+/** Steps that deploys of an image come by; test/support/crashed-deploys.ts has all. */
 const STEPS: readonly DeployStep[] = [
   'build-queued',
   'build-started',
