@@ -10,19 +10,19 @@ import { RepeatedFailure } from '../log.js';
 import { type App, getApp, listApps } from '../platform/apps.js';
 import { getAutosleep } from '../platform/autosleep.js';
 import { listDomains } from '../platform/domains.js';
-import { getEnding, keepEndings } from '../platform/dyno-endings.js';
+import { keepEndings } from '../platform/dyno-endings.js';
 import { getDynoSettings } from '../platform/dyno-settings.js';
 import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
 import { getFormation } from '../platform/formation.js';
-import { hasPassed, keepPassed } from '../platform/passed-dynos.js';
+import { keepPassed } from '../platform/passed-dynos.js';
 import { currentRelease } from '../platform/releases.js';
 import type { Router } from '../router/router.js';
 import type { RoutedApp, RouterState } from '../router/router-state.js';
-import { awaitDynoUp } from './await-up.js';
+import { adoptContainer } from './adopt.js';
 import { createHands, type Hands, type HandsDeps } from './carry-out.js';
-import { type DynoContainer, readDynoContainer } from './dyno.js';
+import type { DynoContainer } from './dyno.js';
 import { createInventory, type Inventory } from './inventory.js';
-import { type AppState, planApp, type StopReason, slotKey } from './plan.js';
+import { type AppState, planApp } from './plan.js';
 import type { ReleasePhases } from './release-phase.js';
 import type { ReleaseWatcher } from './release-watch.js';
 import { routeApp } from './routing.js';
@@ -170,7 +170,9 @@ class Loop implements Reconciler {
 
   async #pass(scope: Scope, signal: AbortSignal): Promise<void> {
     const { db, start } = this.#deps;
-    const containers = await this.#inventory.look(scope, (container) => this.#adopt(container, signal));
+    const containers = await this.#inventory.look(scope, (container) =>
+      adoptContainer({ ...this.#deps, hands: this.#hands }, container, signal),
+    );
     const apps = scope === 'all' ? listApps(db) : [...scope].flatMap((appId) => getApp(db, appId) ?? []);
     if (!this.#hasRoutedFirst) await this.#routeFirst(apps);
     const present = new Set<string>(apps.map((app) => app.id));
@@ -237,37 +239,6 @@ class Loop implements Reconciler {
     for (const app of apps) this.#routes.set(app.id, this.#routeOf(app, this.stateOf(app.id)));
     await this.#tellRouter();
     this.#hasRoutedFirst = true;
-  }
-
-  /** A container whose life is not known: what runs and has come up once is up; what has not is checked. */
-  async #adopt(container: Container, signal: AbortSignal): Promise<void> {
-    const { lives, engine, db } = this.#deps;
-    const dyno = readDynoContainer(container, 'starting');
-    if (dyno === undefined || lives.isGone(container.id)) return;
-    if (container.state === 'created' && !lives.starting.has(slotKey(dyno))) {
-      // Whoever made it will not start it: an earlier daemon, or one of ours that lost the engine's answer.
-      await engine.removeContainer(container.id);
-      lives.forget(container.id);
-      return;
-    }
-    if (lives.get(container.id) !== undefined) return;
-    const ending = getEnding(db, container.id);
-    if (ending !== undefined) {
-      // An earlier daemon was stopping it, or its stop failed: that goes on.
-      lives.enter(container.id, 'up', container.createdAt);
-      // Only a stop writes it, with the reason of its plan.
-      const why = ending.why as StopReason;
-      this.#hands.begin({ kind: 'stop', container: dyno, why }, signal);
-      return;
-    }
-    if (container.state !== 'running' && container.state !== 'paused') return;
-    const app = getApp(db, dyno.appId);
-    // A slow answer now is no reason to take requests from it.
-    const isUp = hasPassed(db, dyno);
-    lives.enter(container.id, isUp ? 'up' : 'starting', container.createdAt);
-    if (isUp || app === undefined) return;
-    const isUpAtLast = awaitDynoUp(this.#deps.start, { ...dyno, app, signal });
-    this.#hands.follow(isUpAtLast, { what: 'check', appId: app.id });
   }
 
   stateOf(appId: AppId): AppState {
