@@ -8,8 +8,9 @@ import type { Database } from '../db/database.js';
 import type { OneOff } from '../dynos/one-off.js';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { watchAccess } from '../platform/access-watch.js';
 import type { Account } from '../platform/accounts.js';
-import { type App, findAppFor } from '../platform/apps.js';
+import type { App } from '../platform/apps.js';
 import {
   CLIENT_FRAME,
   createFrameDecoder,
@@ -40,7 +41,6 @@ export interface Attachments {
 
 const PROTOCOL = 'paas-run/1';
 const OFFER_MS = 60_000;
-const ACCESS_CHECK_MS = 4000;
 
 interface AttachDeps {
   readonly db: Database;
@@ -125,11 +125,12 @@ async function connect(
   const { attachment } = oneOff;
   if (attachment === undefined) throw new Error('an offered one-off dyno has no streams');
   let hasEnded = false;
-  const watch = setInterval(() => {
-    if (!hasAccess(deps.db, offer)) socket.destroy();
-  }, ACCESS_CHECK_MS);
+  const watch = watchAccess(deps.db, {
+    ...{ by: offer.by, app: offer.app, log: deps.log },
+    onLost: () => socket.destroy(),
+  });
   socket.once('close', () => {
-    clearInterval(watch);
+    watch[Symbol.dispose]();
     if (!hasEnded) stop(offer, deps.log);
   });
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${PROTOCOL}\r\n\r\n`);
@@ -211,16 +212,6 @@ function takeInput(offer: Offer, from: { socket: Duplex; head: Buffer; log: Logg
   socket.on('data', takeAll);
   // A half-closed connection means the client has gone: it says the end of its input with a frame.
   socket.on('end', () => socket.destroy());
-}
-
-function hasAccess(db: Database, offer: Offer): boolean {
-  try {
-    findAppFor(db, offer.by, offer.app.id);
-    return true;
-  } catch (error) {
-    if (error instanceof PaasError && error.id === 'not_found') return false;
-    throw error;
-  }
 }
 
 function stop(offer: Offer, log: Logger): void {

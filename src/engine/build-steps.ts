@@ -3,7 +3,7 @@
 // BuildKit writes what it runs below the engine's data root, where a step cannot change it.
 // docs/decisions/0105-whose-a-build-step-is.md
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText, subfolders } from './control-groups.js';
 
@@ -45,15 +45,22 @@ export function markerHost(instance: string): string {
   return `paas-build.${instance}.invalid`;
 }
 
-/** What a step runs, and whether a build of this install asked for it; undefined when that cannot be read. */
+/**
+ * What a step runs, and whether a build of this install asked for it; undefined when that cannot be read. A step that
+ * BuildKit does not know here is one of another engine on this host.
+ */
 export function readStep(options: {
   dataRoot: string;
   id: string;
   instance: string;
 }): { readonly isOurs: boolean; readonly command: string } | undefined {
   const { dataRoot, id, instance } = options;
-  const bundle = readJson(join(dataRoot, 'buildkit/executor', id, 'config.json'));
-  if (bundle === undefined) return undefined;
+  const executor = join(dataRoot, 'buildkit/executor');
+  const bundle = readJson(join(executor, id, 'config.json'));
+  if (bundle === undefined) {
+    const isElsewhere = isFolder(executor) && !isFolder(join(executor, id));
+    return isElsewhere ? { isOurs: false, command: '' } : undefined;
+  }
   const { process, mounts } = bundle;
   const hosts = mounts?.find(({ destination }) => destination === '/etc/hosts')?.source;
   const names = hosts === undefined ? [] : readText(hosts).split(/\s+/);
@@ -71,6 +78,14 @@ export function readStep(options: {
 interface Bundle {
   readonly process?: { readonly args?: readonly string[]; readonly env?: readonly string[] };
   readonly mounts?: readonly { readonly destination: string; readonly source?: string }[];
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function readJson(path: string): Bundle | undefined {

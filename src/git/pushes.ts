@@ -8,6 +8,7 @@ import type { Database } from '../db/database.js';
 import { PaasError } from '../errors.js';
 import { type BuildId, newId } from '../ids.js';
 import type { Logger } from '../log.js';
+import { watchAccess } from '../platform/access-watch.js';
 import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
 import { getBuild } from '../platform/builds.js';
@@ -61,8 +62,6 @@ export interface PushDeps {
   readonly onStep?: OnStep | undefined;
 }
 
-const ACCESS_CHECK_MS = 4000;
-
 interface OpenPush {
   readonly app: App;
   readonly by: Account;
@@ -109,18 +108,19 @@ export function createPushes(deps: PushDeps): Pushes {
         settle: async () => undefined,
       };
       open.add(push);
-      const watch = setInterval(() => {
-        if (hasAccess(deps.db, push)) return;
-        void push.own?.cancel('access to the app was lost');
-        onLost();
-      }, ACCESS_CHECK_MS);
-      watch.unref();
+      const watch = watchAccess(deps.db, {
+        ...{ by, app, log: deps.log },
+        onLost() {
+          void push.own?.cancel('access to the app was lost');
+          onLost();
+        },
+      });
       return {
         env: { PAAS_HOOKS: HOOKS, PAAS_NODE: deps.nodePath },
         serve: (pipes) => serve(push, pipes),
         abandon: () => push.gone.abort(new Error('the client has gone')),
         async end() {
-          clearInterval(watch);
+          watch[Symbol.dispose]();
           open.delete(push);
           push.gone.abort(new Error('the push has ended'));
           const isLast = ![...open].some((other) => other.repository === repository);
@@ -220,16 +220,6 @@ async function follow(
 
 function hasRelease(db: Database, buildId: BuildId): boolean {
   return getBuild(db, buildId)?.releaseId !== undefined;
-}
-
-function hasAccess(db: Database, push: OpenPush): boolean {
-  try {
-    findAppFor(db, push.by, push.app.id);
-    return true;
-  } catch (error) {
-    if (error instanceof PaasError && error.id === 'not_found') return false;
-    throw error;
-  }
 }
 
 function failureLines(error: unknown, log: Logger): string[] {

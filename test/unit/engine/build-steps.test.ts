@@ -49,5 +49,12 @@ describe('whose a step is', () => {
 
   it('is not known without the bundle', () => {
     expect(read()).toBeUndefined();
+    mkdirSync(join(root, 'buildkit/executor/abc'), { recursive: true });
+    expect(read()).toBeUndefined();
+  });
+
+  it('is not ours when it is a step of another engine', () => {
+    mkdirSync(join(root, 'buildkit/executor/def'), { recursive: true });
+    expect(read()).toEqual({ isOurs: false, command: '' });
   });
 });
