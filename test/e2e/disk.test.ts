@@ -236,8 +236,10 @@ describe('a damaged database, or images that somebody removed', () => {
       },
       60_000,
     );
-    expect(log).toContain("Disk quota exceeded -> 30 MB written to the dyno's own disk, the limit is 20 MB");
-    expect(log).toContain('most is in /var/tmp 30 MB');
+    // 30 MB, or what it has written when it is looked at.
+    expect(log).toMatch(
+      /Disk quota exceeded -> [23]\d MB written to the dyno's own disk, the limit is 20 MB; most is in \/var\/tmp [23]\d MB/,
+    );
     expect((await oneOff.ended).code).toBe(137);
     await paas.answers('kept', 'word=none');
     const doctor = await paas.owner.cli(['doctor']);
