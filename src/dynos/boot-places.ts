@@ -6,8 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppId } from '../ids.js';
 
 export interface BootPlaces {
-  /** Waits for a place to boot a dyno of this app. What it resolves to gives the place back, once. */
-  take(appId: AppId): Promise<() => void>;
+  /**
+   * Waits for a place to boot a dyno of this app. What it resolves to gives the place back, once. Leaves the queue and
+   * rejects with the signal's reason when that aborts first.
+   */
+  take(appId: AppId, signal: AbortSignal): Promise<() => void>;
 }
 
 /** Boots of all apps together. */
@@ -45,14 +48,25 @@ export function createBootPlaces(limit = MAX_BOOTS): BootPlaces {
   }
 
   return {
-    take: (appId) =>
-      new Promise((resolve) => {
+    take: (appId, signal) =>
+      new Promise((resolve, reject) => {
+        signal.throwIfAborted();
+        const onAbort = () => {
+          waiting = waiting.filter((each) => each !== place);
+          reject(signal.reason);
+        };
         let isHeld = true;
         const giveBack = () => {
           if (isHeld) leave(appId);
           isHeld = false;
         };
-        waiting.push({ appId, enter: () => resolve(giveBack) });
+        const enter = () => {
+          signal.removeEventListener('abort', onAbort);
+          resolve(giveBack);
+        };
+        const place = { appId, enter };
+        signal.addEventListener('abort', onAbort, { once: true });
+        waiting.push(place);
         letIn();
       }),
   };

@@ -1,5 +1,7 @@
 // Carries out what the plan says: each action begins at once and goes on beside the loop, which hears of its end.
 
+import { isDeepStrictEqual } from 'node:util';
+import { anySignal } from '../any-signal.js';
 import type { Database } from '../db/database.js';
 import { readCpuSeconds } from '../engine/cgroup-cpu.js';
 import { LABEL } from '../engine/container-spec.js';
@@ -23,6 +25,8 @@ import type { Wakeup } from './wakeup.js';
 /** The hands of the loop. */
 export interface Hands {
   begin(action: Action, signal: AbortSignal): void;
+  /** The starts that wait for a place to boot. */
+  waiting(): readonly Slot[];
   /** Ends those of these containers whose app is not among `appIds`. */
   endStrangers(appIds: ReadonlySet<string>, containers: readonly Container[], signal: AbortSignal): void;
   /** Follows work on an app's dyno to its end, which the loop hears of. */
@@ -46,6 +50,8 @@ export interface HandsDeps {
     readonly coolOffMs: number;
     /** Time between SIGTERM and SIGKILL, where the app has none of its own. */
     readonly stopGraceMs: number;
+    /** How many dynos boot at once; undefined: as in production. */
+    readonly maxBoots?: number | undefined;
   };
   /** Addresses of all containers, as far as they were listed. */
   readonly usedAddresses: () => ReadonlySet<string>;
@@ -62,13 +68,15 @@ export function createHands(deps: HandsDeps): Hands {
 class LoopHands implements Hands {
   readonly #deps: HandsDeps;
   readonly #stopDeps: StopDynoDeps;
-  readonly #bootPlaces: BootPlaces = createBootPlaces();
+  readonly #bootPlaces: BootPlaces;
+  readonly #waiting = new Map<Slot, AbortController>();
   /** Containers of destroyed apps that are being removed. */
   readonly #removing = new Set<string>();
 
   constructor(deps: HandsDeps) {
     const { db, start, settings } = deps;
     this.#deps = deps;
+    this.#bootPlaces = createBootPlaces(settings.maxBoots);
     this.#stopDeps = {
       ...deps,
       graceMs: (appId) => getDynoSettings(db, appId).stopGraceMs ?? settings.stopGraceMs,
@@ -82,6 +90,9 @@ class LoopHands implements Hands {
       case 'start':
         this.#start(action, signal);
         break;
+      case 'abandon':
+        this.#abandon(action.slot);
+        break;
       case 'stop':
         this.#stop(action.container, action.why, signal);
         break;
@@ -94,6 +105,10 @@ class LoopHands implements Hands {
       default:
         assertNever(action);
     }
+  }
+
+  waiting(): readonly Slot[] {
+    return [...this.#waiting.keys()];
   }
 
   endStrangers(appIds: ReadonlySet<string>, containers: readonly Container[], signal: AbortSignal): void {
@@ -138,10 +153,10 @@ class LoopHands implements Hands {
   /** Starts a dyno and waits until it is up or has failed. It has its place as long as it works. */
   async #boot(slot: Slot, signal: AbortSignal): Promise<void> {
     const { start, usedAddresses } = this.#deps;
-    const leave = await this.#bootPlaces.take(slot.appId);
+    const leave = await this.#takePlace(slot, signal);
+    if (leave === undefined) return;
     const booting = new AbortController();
     try {
-      signal.throwIfAborted();
       const dyno = await startDyno(start, slot, { usedAddresses: usedAddresses(), signal });
       if (dyno === undefined) return;
       const idle = untilIdle(dyno.containerId, { readCpuSeconds, signal: booting.signal });
@@ -151,6 +166,27 @@ class LoopHands implements Hands {
       booting.abort();
       leave();
     }
+  }
+
+  /** Undefined when the start was abandoned before its turn came. */
+  async #takePlace(slot: Slot, signal: AbortSignal): Promise<(() => void) | undefined> {
+    const moot = new AbortController();
+    using either = anySignal(signal, moot.signal);
+    this.#waiting.set(slot, moot);
+    try {
+      return await this.#bootPlaces.take(slot.appId, either.signal);
+    } catch (error) {
+      if (!moot.signal.aborted) throw error;
+      this.#deps.lives.endStart(slotKey(slot));
+      return undefined;
+    } finally {
+      this.#waiting.delete(slot);
+    }
+  }
+
+  #abandon(slot: Slot): void {
+    const moot = [...this.#waiting].find(([waits]) => isDeepStrictEqual(waits, slot))?.[1];
+    moot?.abort();
   }
 
   #bury(container: DynoContainer, isCurrent: boolean, signal: AbortSignal): void {

@@ -83,6 +83,8 @@ export interface DynoSettings {
   /** Processes and threads that one of their containers may have. */
   readonly pidsLimit: number;
   readonly bootTimeoutMs: number;
+  /** How many dynos boot at once; undefined: as in production. */
+  readonly maxBoots?: number | undefined;
   readonly coolOffMs: number;
   /** When autoscale measures and decides; undefined: as in production. */
   readonly scalingTimes?: ScalingTimes | undefined;

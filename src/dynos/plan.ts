@@ -1,5 +1,6 @@
 // What the loop should do about one app now. Pure: from what is wished and what runs to a list of actions.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { AppId } from '../ids.js';
 import type { DynoCrashes, DynoWish } from '../platform/dyno-wishes.js';
 import type { FormationEntry } from '../platform/formation.js';
@@ -10,6 +11,8 @@ import type { DynoContainer, Verdict } from './dyno.js';
 export type Action =
   /** Start a new container for this slot of the formation; `isCycling`: for one that is as it should be, but old. */
   | { readonly kind: 'start'; readonly slot: Slot; readonly isCycling: boolean }
+  /** Give up a start that waits for its turn and that nobody wants any more. */
+  | { readonly kind: 'abandon'; readonly slot: Slot }
   /** Take requests away from a container, stop and remove it. */
   | { readonly kind: 'stop'; readonly container: DynoContainer; readonly why: StopReason }
   /** End a container that must not go on, and count that as a crash. */
@@ -48,6 +51,8 @@ export interface AppState {
   readonly containers: readonly DynoContainer[];
   /** Slots (as `slotKey`) whose container is being created right now. */
   readonly starting: ReadonlySet<string>;
+  /** Those of them whose turn to boot has not come. */
+  readonly waiting: readonly Slot[];
   readonly nowMs: number;
   readonly coolOffMs: number;
   /** Age at which dynos are replaced; undefined: none. */
@@ -69,10 +74,10 @@ export interface Plan {
  * not come up leaves the whole old one running.
  */
 export function planApp(state: AppState): Plan {
-  const actions: Action[] = [];
   const waits: number[] = [];
   const live = state.containers.filter((container) => container.isRunning);
   const slots = wantedSlots(state);
+  const actions: Action[] = abandonMoot(state, slots);
   const wanted = new Set(slots.map(placeKey));
   for (const container of state.containers) {
     if (container.phase === 'stopping') continue;
@@ -95,6 +100,11 @@ export function planApp(state: AppState): Plan {
     planSlot({ slot, here, state, mayReplaceOthers: webIsUp, actions, waits });
   }
   return { actions, nextLookAt: waits.length === 0 ? undefined : Math.min(...waits) };
+}
+
+function abandonMoot({ waiting }: AppState, wanted: readonly Slot[]): Action[] {
+  const moot = waiting.filter((slot) => !wanted.some((each) => isDeepStrictEqual(each, slot)));
+  return moot.map((slot) => ({ kind: 'abandon', slot }));
 }
 
 /** Whether dynos are wanted, and every one is up with the current release. */

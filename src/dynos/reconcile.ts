@@ -176,7 +176,7 @@ class Loop implements Reconciler {
     const apps = scope === 'all' ? listApps(db) : [...scope].flatMap((appId) => getApp(db, appId) ?? []);
     if (!this.#hasRoutedFirst) await this.#routeFirst(apps);
     const present = new Set<string>(apps.map((app) => app.id));
-    this.#forget(scope, present);
+    this.#forget(scope, present, signal);
     if (scope === 'all') this.#forgetRemoved(containers);
     for (const app of apps) {
       await this.#plan(app, containers, signal).catch((error: unknown) => {
@@ -203,10 +203,14 @@ class Loop implements Reconciler {
   }
 
   /** An app that is no more has no plan that would say so. */
-  #forget(scope: Scope, present: ReadonlySet<string>): void {
+  #forget(scope: Scope, present: ReadonlySet<string>, signal: AbortSignal): void {
     for (const appId of scope === 'all' ? [...this.#routes.keys()] : scope) {
       this.#looks.delete(appId);
       if (!present.has(appId) && this.#routes.delete(appId)) this.#isRouted = false;
+    }
+    for (const slot of this.#hands.waiting()) {
+      const isLookedAt = scope === 'all' || scope.has(slot.appId);
+      if (isLookedAt && !present.has(slot.appId)) this.#hands.begin({ kind: 'abandon', slot }, signal);
     }
   }
 
@@ -253,6 +257,7 @@ class Loop implements Reconciler {
       crashes: listCrashes(db, appId),
       containers: this.#inventory.of(appId),
       starting: lives.starting,
+      waiting: this.#hands.waiting().filter((slot) => slot.appId === appId),
       nowMs: db.now(),
       coolOffMs: settings.coolOffMs,
       cycleMs: getDynoSettings(db, appId).cycling ? settings.cycleMs : undefined,

@@ -69,6 +69,7 @@ export async function openHouse(
   options: {
     coolOffMs?: number;
     bootTimeoutMs?: number;
+    maxBoots?: number;
     stopGraceMs?: number;
     memorySampleMs?: number;
     releaseTimeoutMs?: number;
@@ -146,6 +147,7 @@ export async function openHouse(
         platform: { host: 'localhost', address: '127.0.0.1:9' },
         pidsLimit: 256,
         bootTimeoutMs: options.bootTimeoutMs ?? 60_000,
+        maxBoots: options.maxBoots,
         coolOffMs: options.coolOffMs ?? 1_200_000,
         scalingTimes: options.scalingTimes,
         stopGraceMs: options.stopGraceMs ?? 30_000,

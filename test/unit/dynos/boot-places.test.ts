@@ -5,10 +5,12 @@ import type { AppId } from '../../../src/ids.js';
 /** Asks for places in this order, and gives those that are held: app by letter, in the order of entering. */
 function queue(limit: number) {
   const places = createBootPlaces(limit);
+  const { signal } = new AbortController();
   const held: { app: string; leave: () => void }[] = [];
   return {
     async take(apps: string) {
-      for (const app of apps) void places.take(app as AppId).then((leave) => held.push({ app, leave }));
+      for (const app of apps)
+        void places.take(app as AppId, signal).then((leave) => held.push({ app, leave }));
       await settled();
       return names();
     },
@@ -50,6 +52,23 @@ describe('places to boot', () => {
     expect(await boots.leave('a')).toBe('aba');
     expect(await boots.leave('a')).toBe('baa');
     expect(await boots.leave('b')).toBe('aab');
+  });
+
+  it('are not waited for any longer once nobody wants them', async () => {
+    const places = createBootPlaces(1);
+    const { signal } = new AbortController();
+    const leave = await places.take('a' as AppId, signal);
+    const moot = new AbortController();
+    const dropped = places.take('a' as AppId, moot.signal);
+    const next = places.take('a' as AppId, signal);
+    moot.abort(new Error('not wanted'));
+    await expect(dropped).rejects.toThrow('not wanted');
+    await expect(places.take('a' as AppId, AbortSignal.abort(new Error('never')))).rejects.toThrow('never');
+    leave();
+    const last = await next;
+    moot.abort();
+    last();
+    (await places.take('a' as AppId, signal))();
   });
 
   it('are given back once', async () => {

@@ -47,6 +47,7 @@ function state(quantities: Record<string, number>, more: Partial<AppState> = {})
     crashes: [],
     containers: [],
     starting: new Set(),
+    waiting: [],
     nowMs: 100_000,
     coolOffMs: COOL_OFF_MS,
     ...more,
@@ -57,6 +58,8 @@ function tell(action: Action): string {
   switch (action.kind) {
     case 'start':
       return `start ${action.slot.type}.${action.slot.number} v${action.slot.releaseVersion}`;
+    case 'abandon':
+      return `abandon ${action.slot.type}.${action.slot.number} v${action.slot.releaseVersion}`;
     case 'stop':
       return `stop ${action.container.type}.${action.container.number} v${action.container.releaseVersion} ${action.why}`;
     case 'condemn':
@@ -83,6 +86,22 @@ const crash = (count: number, release = 2, lastAt = 100_000) => [
 ];
 
 const verdict = { kind: 'check-failed', reason: 'Liveness check failed' } as const;
+
+const place = (type: string, number: number, releaseVersion = 2, memoryBytes = 512 * MB) => ({
+  appId,
+  type,
+  number,
+  releaseVersion,
+  memoryBytes,
+});
+/** The last two are wanted for `web=2`. */
+const waiting = [
+  place('clock', 1),
+  place('web', 1, 1),
+  place('web', 1, 2, 256 * MB),
+  place('web', 2),
+  place('web', 1),
+];
 
 describe('planApp', () => {
   const cases: [string, AppState, string[]][] = [
@@ -116,6 +135,22 @@ describe('planApp', () => {
           starting: new Set([slotKey({ appId, type: 'web', number: 1, releaseVersion: 2 })]),
         },
       ),
+      [],
+    ],
+    [
+      'gives up starts that wait and are wanted no more: another release, size, number, type',
+      state(
+        { web: 1 },
+        {
+          starting: new Set(waiting.map(slotKey)),
+          waiting,
+        },
+      ),
+      ['abandon clock.1 v2', 'abandon web.1 v1', 'abandon web.1 v2', 'abandon web.2 v2'],
+    ],
+    [
+      'gives up no start that is wanted',
+      state({ web: 2 }, { starting: new Set(waiting.map(slotKey)), waiting: waiting.slice(3) }),
       [],
     ],
     [
