@@ -16,16 +16,11 @@ import type { OnStep } from '../platform/deploy-steps.js';
 import { createTextCleaner } from './clean-text.js';
 import type { HeldPushes } from './held-pushes.js';
 import { type Hook, type HookPipes, hangUp, serveHook } from './hook-channel.js';
+import { objectType } from './object-type.js';
+import type { PushHead } from './push-head.js';
 import { judgePush, notCommitLines, type RefUpdate } from './push-rules.js';
 import { DetectedApp, followingText, outcomeText } from './push-texts.js';
-import {
-  type GitPlace,
-  HOOKS,
-  objectType,
-  packRepository,
-  removeAllLeftovers,
-  removeLeftovers,
-} from './repository.js';
+import { type GitPlace, HOOKS, packRepository, removeAllLeftovers, removeLeftovers } from './repository.js';
 import { isShallow } from './shallow-roots.js';
 
 /** One authorised push. */
@@ -43,8 +38,11 @@ export interface Push {
 export interface Pushes {
   /** Where repositories are. */
   readonly place: GitPlace;
-  /** Whose access is checked again while the push runs; `onLost` is called when it is gone. */
-  begin(push: { app: App; by: Account; repository: string; onLost: () => void }): Push;
+  /**
+   * Access is checked again while the push runs; `onLost` is called when it is gone. `head` has read what the client said
+   * by the time git's hook asks.
+   */
+  begin(push: { app: App; by: Account; repository: string; head: PushHead; onLost: () => void }): Push;
   /** Settles what the daemon before left. */
   start(): Promise<void>;
   /** Leaves the hooks that wait, which tell their pushers. */
@@ -66,6 +64,7 @@ interface OpenPush {
   readonly app: App;
   readonly by: Account;
   readonly repository: string;
+  readonly head: PushHead;
   readonly gone: AbortController;
   /** To its hook, once git runs. */
   pipes: HookPipes | undefined;
@@ -96,12 +95,13 @@ export function createPushes(deps: PushDeps): Pushes {
 
   return {
     place: deps.place,
-    begin({ app, by, repository, onLost }) {
+    begin({ app, by, repository, head, onLost }) {
       deps.onStep?.('push-received');
       const push: OpenPush = {
         app,
         by,
         repository,
+        head,
         gone: new AbortController(),
         pipes: undefined,
         own: undefined,
@@ -188,9 +188,9 @@ async function startDeploy(
     objectEnv: objects,
     branch,
   };
-  if (await isShallow(deps.place, { repository, commit: update.newId, objectEnv: objects })) {
+  const pushed = { repository, commit: update.newId, objectEnv: objects };
+  if (push.head.mayBeShallow() && (await isShallow(deps.place, pushed)))
     push.settle = held.leaveToGit(source);
-  }
   try {
     await held.checkNow(source);
     // A push that was cut before this point leaves nothing; behind it the build goes on.

@@ -40,6 +40,16 @@ export function heldDirectory(repository: string): string {
 export async function ensureRepository(place: GitPlace, appId: AppId): Promise<string> {
   const path = repositoryPath(place, appId);
   if (await exists(join(path, 'HEAD'))) return path;
+  const making = beingMade.get(path) ?? makeRepository(place, path).finally(() => beingMade.delete(path));
+  beingMade.set(path, making);
+  await making;
+  return path;
+}
+
+// By path: the first pushes of an app may be many at once.
+const beingMade = new Map<string, Promise<void>>();
+
+async function makeRepository(place: GitPlace, path: string): Promise<void> {
   await mkdir(place.repositories, { recursive: true, mode: 0o700 });
   await mkdir(place.emptyHome, { recursive: true, mode: 0o700 });
   // Made elsewhere and moved: a repository that is there is whole.
@@ -51,7 +61,6 @@ export async function ensureRepository(place: GitPlace, appId: AppId): Promise<s
     await rm(fresh, { recursive: true, force: true });
     if (!(await exists(join(path, 'HEAD')))) throw error;
   }
-  return path;
 }
 
 /** Removes the app's repository; fine when there is none. */
@@ -99,18 +108,6 @@ export async function readRef(repository: string, ref: string): Promise<string |
   const packed = loose === undefined ? await readIfThere(join(repository, 'packed-refs')) : undefined;
   const line = loose?.trim() ?? packed?.split('\n').find((each) => each.endsWith(` ${ref}`));
   return /^([0-9a-f]{40,64})(?: |$)/.exec(line ?? '')?.[1];
-}
-
-/** `commit`, `tag`, `tree` or `blob`; undefined for an unknown object. */
-export async function objectType(
-  place: GitPlace,
-  object: { repository: string; id: string; env: Readonly<Record<string, string>> },
-): Promise<string | undefined> {
-  const args = ['--git-dir', object.repository, 'cat-file', '-t', object.id];
-  return await runGit(place, args, object.env).then(
-    (text) => text.trim(),
-    () => undefined,
-  );
 }
 
 /**
@@ -259,7 +256,8 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+/** The text of a file; undefined when there is none. */
+export async function readIfThere(path: string): Promise<string | undefined> {
   return await readFile(path, 'utf8').catch((error: unknown) => {
     // A folder, as for `refs/heads` of `refs/heads/main`, is no ref.
     if (

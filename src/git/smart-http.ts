@@ -13,6 +13,8 @@ import type { Logger } from '../log.js';
 import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
 import { findAccountByToken } from '../platform/tokens.js';
+import { type Advertisement, createAdvertisements } from './advertisements.js';
+import { createPushHead } from './push-head.js';
 import type { Pushes } from './pushes.js';
 import {
   ensureRepository,
@@ -37,10 +39,12 @@ export function addGitRoutes(server: FastifyInstance, deps: GitRouteDeps): void 
   server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   server.setErrorHandler((error, request, reply) => replyText(error, request, reply));
 
+  const { place } = deps.pushes;
+  const ask = createAdvertisements(place);
   server.get('/:repository/info/refs', async (request, reply) => {
     const { app } = authorise(deps.db, request, reply);
     const service = readService((request.query as { service?: unknown }).service);
-    return await advertise(deps, { app, service, request, reply });
+    return await advertise(ask, { place, call: { app, service, request, reply } });
   });
 
   for (const service of ['git-receive-pack', 'git-upload-pack'] as const) {
@@ -64,22 +68,22 @@ interface Call {
   readonly reply: FastifyReply;
 }
 
-async function advertise(deps: GitRouteDeps, call: Call & { service: Service }): Promise<FastifyReply> {
+async function advertise(
+  ask: (asked: Advertisement) => Promise<string>,
+  { place, call }: { place: GitPlace; call: Call & { service: Service } },
+): Promise<FastifyReply> {
   const { service, reply } = call;
-  const { place } = deps.pushes;
   const repository = await ensureRepository(place, call.app.id);
-  const command = service.slice('git-'.length);
-  const protocol = protocolEnv(call.request);
-  const git = startGit(place, [command, '--stateless-rpc', '--http-backend-info-refs', repository], protocol);
-  git.stdin.end();
-  watch(deps.log, git, reply);
-  const out = new PassThrough();
+  const command = service === 'git-receive-pack' ? 'receive-pack' : 'upload-pack';
+  const env = protocolEnv(call.request);
+  const text = await ask({ repository, command, env });
   // Version 2 begins with its capabilities at once (gitprotocol-v2(5)).
-  const isVersion2 =
-    service === 'git-upload-pack' && protocol['GIT_PROTOCOL']?.includes('version=2') === true;
-  if (!isVersion2) out.write(`${packetLine(`# service=${service}\n`)}0000`);
-  git.stdout.pipe(out);
-  return reply.type(`application/x-${service}-advertisement`).header('cache-control', 'no-cache').send(out);
+  const isVersion2 = service === 'git-upload-pack' && env['GIT_PROTOCOL']?.includes('version=2') === true;
+  const start = isVersion2 ? '' : `${packetLine(`# service=${service}\n`)}0000`;
+  return reply
+    .type(`application/x-${service}-advertisement`)
+    .header('cache-control', 'no-cache')
+    .send(Buffer.from(start + text));
 }
 
 async function upload(deps: GitRouteDeps, call: Call): Promise<FastifyReply> {
@@ -87,7 +91,7 @@ async function upload(deps: GitRouteDeps, call: Call): Promise<FastifyReply> {
   const repository = await ensureRepository(place, call.app.id);
   const git = startGit(place, ['upload-pack', '--stateless-rpc', repository], protocolEnv(call.request));
   watch(deps.log, git, call.reply);
-  void feed(call, git, place);
+  void feed(call, { git, place });
   return await answer(call.reply, 'git-upload-pack', git);
 }
 
@@ -96,7 +100,8 @@ async function receive(deps: GitRouteDeps, call: Call & { account: Account }): P
   const { place } = deps.pushes;
   const repository = await ensureRepository(place, app.id);
   let git: GitProcess | undefined;
-  const push = deps.pushes.begin({ app, by, repository, onLost: () => reply.raw.destroy() });
+  const head = createPushHead();
+  const push = deps.pushes.begin({ app, by, repository, head, onLost: () => reply.raw.destroy() });
   const stop = () => {
     push.abandon();
     if (git !== undefined) killGit(git);
@@ -110,7 +115,7 @@ async function receive(deps: GitRouteDeps, call: Call & { account: Account }): P
     .then(() => push.end())
     .catch((error: unknown) => deps.log.error({ err: error, app: app.name }, 'end of a push failed'));
   // A git client that is answered before it has sent all can wait for ever (seen with git 2.39).
-  const hasTaken = feed(call, git, place);
+  const hasTaken = feed(call, { git, place, read: head.read });
   return await answer(reply, 'git-receive-pack', git, hasTaken);
 }
 
@@ -130,8 +135,14 @@ async function answer(
   return reply.type(`application/x-${service}-result`).header('cache-control', 'no-cache').send(out);
 }
 
-/** Sends the body to git as it comes, inflated and within its limits. Resolves when it has ended, however that was. */
-function feed(call: Call, git: GitProcess, place: GitPlace): Promise<void> {
+/**
+ * Sends the body to git as it comes, inflated and within its limits; each part of it goes to `read` before. Resolves when it
+ * has ended, however that was.
+ */
+function feed(
+  call: Call,
+  { git, place, read }: { git: GitProcess; place: GitPlace; read?: (chunk: Buffer) => void },
+): Promise<void> {
   const encoding = call.request.headers['content-encoding'];
   // The parser of this scope hands over the raw stream; a request without a body has none.
   const body = (call.request.body ?? PassThrough.from([])) as Readable;
@@ -140,7 +151,7 @@ function feed(call: Call, git: GitProcess, place: GitPlace): Promise<void> {
   const stages: Transform[] = [guardBody({ maxBytes })];
   if (encoding === 'gzip' || encoding === 'x-gzip') stages.push(createGunzip(), guardBody({ maxBytes }));
   // A body that breaks off or is too large ends git's input; git then says what is wrong.
-  return pipeline([body, ...stages, inputOf(git)]).catch((error: unknown) => {
+  return pipeline([body, ...stages, inputOf(git, read)]).catch((error: unknown) => {
     git.stdin.destroy();
     if (error instanceof PaasError) killGit(git);
   });
@@ -150,13 +161,14 @@ function feed(call: Call, git: GitProcess, place: GitPlace): Promise<void> {
 const READ_AFTER_REFUSAL_BYTES = 256 * 1024 * 1024;
 
 /** Writes to git; once git takes no more, swallows what the client still sends. */
-function inputOf(git: GitProcess): Writable {
+function inputOf(git: GitProcess, read?: (chunk: Buffer) => void): Writable {
   let isRefused = false;
   git.stdin.once('close', () => {
     isRefused = true;
   });
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
+      read?.(chunk);
       if (!isRefused) {
         git.stdin.write(chunk, (error) => {
           isRefused ||= error != null;
