@@ -34,7 +34,7 @@ export const ACCESS_LOG_FORMAT = [
   '%Tr',
   '%s',
   '%HV',
-  '%ci',
+  '%[var(sess.client)]',
   '%[ssl_fc]',
   '%[var(txn.host)]',
   '%[var(txn.request_id)]',

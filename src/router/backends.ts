@@ -16,6 +16,19 @@ export interface WantedServer {
 /** Options of each app server, on its configuration line and in `add server`. */
 export const SERVER_OPTIONS = 'maxconn 1000 pool-max-conn 1000 pool-purge-delay 2s';
 
+/** Requests of one app that may wait for a place in one of its dynos. */
+const QUEUE_LIMIT = 1000;
+
+/** What an app hears of a request from us; what the client said of it is deleted before. */
+const IDENTITY_HEADERS: readonly string[] = [
+  '  http-request add-header X-Forwarded-For %[var(sess.client)]',
+  '  http-request add-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]',
+  '  http-request add-header X-Forwarded-Port %[dst_port]',
+  '  http-request add-header X-Request-Id %[var(txn.request_id)]',
+  '  http-request add-header X-Request-Start %[date(0,ms)]',
+  '  http-request add-header Via "1.1 paas"',
+];
+
 /** What all apps' backends have in common. */
 export function appDefaults(settings: RouterSettings): string[] {
   const half = Math.floor(settings.maxConnections / 2);
@@ -32,7 +45,10 @@ export function appDefaults(settings: RouterSettings): string[] {
     // A stream of events may be silent for as long as Heroku lets any answer be; HAProxy 2.6 can't prolong the
     // timeout after the first byte.
     '  http-request set-timeout server 55s if { req.hdr(accept) -m sub text/event-stream }',
-    '  http-request set-var(txn.code) str(H11) if { queue gt 1000 }',
+    ...IDENTITY_HEADERS,
+    // Far from both limits, as most often.
+    `  http-request allow unless { be_conn gt ${Math.min(QUEUE_LIMIT, half)} }`,
+    `  http-request set-var(txn.code) str(H11) if { queue gt ${QUEUE_LIMIT} }`,
     // One app can't take the connections of all.
     `  http-request set-var(txn.code) str(H22) if { be_conn gt ${half} }`,
     returnPage(settings.dir, 503, 'application-error', '{ var(txn.code) -m found }'),
@@ -57,6 +73,8 @@ export function handoverBackend(dir: string): string[] {
   return [
     '',
     'backend handover from base',
+    // The newest one logs it.
+    '  http-request set-log-level silent',
     '  timeout server 1h',
     '  timeout tunnel 24h',
     '  http-reuse never',
@@ -70,6 +88,7 @@ export function platformBackend(dir: string, address: string | undefined): strin
   return [
     '',
     'backend platform from base',
+    ...IDENTITY_HEADERS,
     // A push waits for its build, and a tail for its next line, without limit.
     '  timeout server 1h',
     '  timeout tunnel 24h',

@@ -3,11 +3,11 @@
 
 import { join } from 'node:path';
 import { ACCESS_LOG_FORMAT } from './access-log.js';
+import { IS_ORDINARY, PORT } from './ordinary-requests.js';
 import { PLATFORM_KEY, ROUTER_KEY, type RoutedMode } from './router-state.js';
 import { HOSTS_MAP, handoverAddress, MODES_MAP, type RouterSettings } from './settings.js';
 
-const VALID_HOST =
-  "'^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\\.?|\\[[0-9a-f:.]{2,45}\\])(:([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$'";
+const VALID_HOST = `'^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\\.?|\\[[0-9a-f:.]{2,45}\\])(:${PORT})?$'`;
 
 /** The lines of the frontend section. */
 export function renderFrontend(settings: RouterSettings): string[] {
@@ -19,14 +19,19 @@ export function renderFrontend(settings: RouterSettings): string[] {
     `  bind ${settings.bindAddress}:${settings.httpPort}`,
     `  bind ${handoverAddress(settings.dir)} accept-proxy`,
     `  log-format "${ACCESS_LOG_FORMAT}"`,
-    '  http-request set-log-level silent',
-    ...denyRules(),
+    // Who asks, as text: `lower` has it written once for all requests of a connection.
+    '  tcp-request session set-var(sess.client) src,lower',
     // Who is asked for.
     '  http-request set-var(txn.host) req.hdr(host),field(1,:),lower,rtrim(.)',
     `  http-request set-var(txn.app) var(txn.host),map(${hosts})`,
+    '  http-request set-var(txn.request_id) uuid()',
+    // What can be served and is ordinary needs none of the rules below.
+    `  http-request allow if { var(txn.app),map(${modes}) -m str live } ${IS_ORDINARY} !{ stopping }`,
+    '  http-request set-log-level silent',
+    ...denyRules(),
     ...hostRules(),
     `  http-request set-var(txn.router) str(${ROUTER_KEY}),map(${modes}) unless { var(txn.app) -m found }`,
-    ...identityHeaders(),
+    ...clientHeaders(),
     returnPage(
       settings.dir,
       503,
@@ -39,19 +44,19 @@ export function renderFrontend(settings: RouterSettings): string[] {
     '  http-request set-log-level info if !is_platform !{ stopping }',
     // In which mode it is; what can be served needs none of the rules below. A booting app's request waits, then asks
     // again; a sleeping app's wakes it first.
-    `  http-request set-var(txn.mode) var(txn.app),map(${modes}) if !is_platform`,
+    `  http-request set-var(txn.mode) var(txn.app),map(${modes},none)`,
     '  http-request allow if { var(txn.mode) -m str live } !{ stopping }',
     '  http-request lua.wait_for_dyno if { var(txn.mode) -m str booting asleep }',
-    `  http-request set-var(txn.mode) var(txn.app),map(${modes}) if { var(txn.mode) -m str booting asleep }`,
+    `  http-request set-var(txn.mode) var(txn.app),map(${modes},none) if { var(txn.mode) -m str booting asleep }`,
     ...modePage(settings.dir, 'blank', 'H81', 'blank'),
     ...modePage(settings.dir, 'no-web-dynos', 'H14', 'application-error'),
     ...modePage(settings.dir, 'crashed', 'H10', 'application-error'),
     ...modePage(settings.dir, 'maintenance', 'H80', 'maintenance'),
     ...modePage(settings.dir, 'booting', 'H20', 'booting', 5),
     ...modePage(settings.dir, 'asleep', 'H20', 'booting', 5),
-    // Again, for a request that waited while a newer worker took over.
-    '  http-request set-log-level silent if { stopping }',
     '  use_backend handover if { stopping }',
+    // An ordinary request to a live app has no mode.
+    '  use_backend app-%[var(txn.app)] unless { var(txn.mode) -m found }',
     '  use_backend app-%[var(txn.app)] if { var(txn.mode) -m str live }',
     '  use_backend platform if is_platform',
     '  default_backend none',
@@ -94,21 +99,15 @@ function denyRules(): string[] {
   ];
 }
 
-function identityHeaders(): string[] {
+/** A request id of the client is kept; what only we may say is deleted. */
+function clientHeaders(): string[] {
   return [
     "  http-request set-var(txn.request_id) req.fhdr(x-request-id) if { req.fhdr_cnt(x-request-id) eq 1 } { req.fhdr(x-request-id) -m reg '^[A-Za-z0-9-]{20,200}$' }",
-    '  http-request set-var(txn.request_id) uuid() unless { var(txn.request_id) -m found }',
-    // In one go, and added below instead of set: each `set-header` would look through all headers once more.
+    // In one go, and added by the backends instead of set: each `set-header` would look through all headers once more.
     // For "proxy" see https://httpoxy.org
     "  http-request del-header '^(x-(forwarded-|real-ip$|request-(id|start)$)|forwarded$|proxy$)' -m reg",
     // Many app servers (CGI, WSGI, Rack) take "_" for "-" in a header's name.
     "  http-request del-header '^x[-_](forwarded|real[-_]ip$|request[-_](id|start)$)' -m reg if { req.hdr_names -m sub _ }",
-    '  http-request add-header X-Forwarded-For %[src]',
-    '  http-request add-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]',
-    '  http-request add-header X-Forwarded-Port %[dst_port]',
-    '  http-request add-header X-Request-Id %[var(txn.request_id)]',
-    '  http-request add-header X-Request-Start %[date(0,ms)]',
-    '  http-request add-header Via "1.1 paas" unless { stopping }',
   ];
 }
 
