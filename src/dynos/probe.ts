@@ -120,7 +120,16 @@ function get(options: {
       signal,
     });
     get.once('error', reject);
+    // An answer that changes the protocol is none of the others, and ends without an error.
+    get.once('upgrade', ({ statusCode }, socket) => {
+      resolve({ status: statusCode ?? 101, body: Buffer.alloc(0) });
+      socket.destroy();
+    });
+    // Whatever else it may be: without a connection nothing more comes.
+    const onClose = () => reject(new Error('the connection was closed'));
+    get.once('close', onClose);
     get.once('response', (response) => {
+      get.removeListener('close', onClose);
       const status = response.statusCode ?? 0;
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -136,6 +145,7 @@ function get(options: {
       });
       response.once('end', finish);
       response.once('error', reject);
+      response.once('close', () => reject(new Error('the answer broke off')));
     });
     get.end();
   });
