@@ -178,7 +178,7 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
       router.start(),
       pushes.start(),
       parts.firewall.ensure(),
-      removeBuildContainers(engine),
+      removeBuildContainers(engine, log),
     ]);
     signal.throwIfAborted();
     loop = runLoops(parts);

@@ -1,7 +1,7 @@
 // Takes on containers that an earlier daemon made, or whose life was lost: dynos outlive the daemon.
 
 import type { Database } from '../db/database.js';
-import type { Container, Engine } from '../engine/engine.js';
+import type { Container } from '../engine/engine.js';
 import { getApp } from '../platform/apps.js';
 import { getEnding } from '../platform/dyno-endings.js';
 import { hasPassed } from '../platform/passed-dynos.js';
@@ -13,30 +13,23 @@ import { type StopReason, slotKey } from './plan.js';
 
 export interface AdoptDeps {
   readonly db: Database;
-  readonly engine: Pick<Engine, 'removeContainer'>;
   readonly lives: Lives;
   readonly start: AwaitUpDeps;
-  readonly hands: Pick<Hands, 'begin' | 'follow'>;
+  readonly hands: Pick<Hands, 'begin' | 'discard' | 'follow'>;
 }
 
 /**
  * Gives a dyno container a life that has none: call it with each container of a new list. What runs and has come up once
  * is up; what has not is checked; a stop that had begun goes on; what was made and will not be started is removed, which
- * is waited for. Leaves alone what is no dyno, has a life, has ended (the plan buries it), or is gone since the list.
- * Rejects when the engine does not remove.
+ * nobody waits for. Leaves alone what is no dyno, has a life, has ended (the plan buries it), or is gone since the list.
  */
-export async function adoptContainer(
-  deps: AdoptDeps,
-  container: Container,
-  signal: AbortSignal,
-): Promise<void> {
-  const { lives, engine, db, hands } = deps;
+export function adoptContainer(deps: AdoptDeps, container: Container, signal: AbortSignal): void {
+  const { lives, db, hands } = deps;
   const dyno = readDynoContainer(container, 'starting');
   if (dyno === undefined || lives.isGone(container.id)) return;
   if (container.state === 'created' && !lives.starting.has(slotKey(dyno))) {
     // Whoever made it will not start it: an earlier daemon, or one of ours that lost the engine's answer.
-    await engine.removeContainer(container.id);
-    lives.forget(container.id);
+    hands.discard(container.id, dyno.appId);
     return;
   }
   if (lives.get(container.id) !== undefined) return;

@@ -29,6 +29,8 @@ export interface Hands {
   waiting(): readonly Slot[];
   /** Ends those of these containers whose app is not among `appIds`. */
   endStrangers(appIds: ReadonlySet<string>, containers: readonly Container[], signal: AbortSignal): void;
+  /** Removes a container that was made for a dyno of this app and will not be started. */
+  discard(containerId: string, appId: AppId): void;
   /** Follows work on an app's dyno to its end, which the loop hears of. */
   follow(work: Promise<void>, about: { what: string; appId: AppId }): void;
 }
@@ -70,7 +72,7 @@ class LoopHands implements Hands {
   readonly #stopDeps: StopDynoDeps;
   readonly #bootPlaces: BootPlaces;
   readonly #waiting = new Map<Slot, AbortController>();
-  /** Containers of destroyed apps that are being removed. */
+  /** Containers of nobody's dynos that are being removed. */
   readonly #removing = new Set<string>();
 
   constructor(deps: HandsDeps) {
@@ -79,6 +81,7 @@ class LoopHands implements Hands {
     this.#bootPlaces = createBootPlaces(settings.maxBoots);
     this.#stopDeps = {
       ...deps,
+      wake: (appId) => deps.wakeup.wake(appId),
       graceMs: (appId) => getDynoSettings(db, appId).stopGraceMs ?? settings.stopGraceMs,
       dynoLog: start.dynoLog,
       onStep: start.onStep,
@@ -119,15 +122,20 @@ class LoopHands implements Hands {
       if (appId === undefined || appIds.has(appId) || this.#removing.has(container.id)) continue;
       const dyno = readDynoContainer(container, 'up');
       if (dyno?.isRunning) this.#stop(dyno, 'surplus', signal);
-      else if (role === 'dyno' || role === 'one-off' || role === 'release-phase') {
-        this.#removing.add(container.id);
-        const removed = this.#deps.engine.removeContainer(container.id);
-        this.follow(
-          removed.finally(() => this.#removing.delete(container.id)),
-          { what: 'remove', appId },
-        );
-      }
+      else if (role === 'dyno' || role === 'one-off' || role === 'release-phase')
+        this.discard(container.id, appId);
     }
+  }
+
+  discard(containerId: string, appId: AppId): void {
+    const { engine, lives } = this.#deps;
+    if (this.#removing.has(containerId)) return;
+    this.#removing.add(containerId);
+    const removed = engine.removeContainer(containerId).then(() => lives.forget(containerId));
+    this.follow(
+      removed.finally(() => this.#removing.delete(containerId)),
+      { what: 'remove', appId },
+    );
   }
 
   follow(work: Promise<void>, { what, appId }: { what: string; appId: AppId }): void {

@@ -64,6 +64,8 @@ export interface DynoContainer {
   /** Epoch ms. */
   readonly createdAt: number;
   readonly isRunning: boolean;
+  /** It has ended, its end is recorded, and its removal is under way: its place is free. */
+  readonly isOver?: boolean | undefined;
   readonly phase: Phase;
   readonly verdict?: Verdict | undefined;
   readonly ip: string | undefined;

@@ -7,12 +7,13 @@ import type { AppId } from '../ids.js';
 import { type DynoContainer, readDynoContainer } from './dyno.js';
 import { PAUSED } from './liveness.js';
 import type { Lives } from './lives.js';
+import { slotKey } from './plan.js';
 import type { SeenEnds } from './seen-ends.js';
 import type { Scope } from './wakeup.js';
 
 export interface Inventory {
   /** Asks the engine anew, and has `adopt` look at each container; gives what there is of the apps in the scope. */
-  look(scope: Scope, adopt: (container: Container) => Promise<void>): Promise<readonly Container[]>;
+  look(scope: Scope, adopt: (container: Container) => void): Promise<readonly Container[]>;
   /** The dyno containers of an app, in the phase they are in now. */
   of(appId: AppId): readonly DynoContainer[];
   /** The same of all apps. */
@@ -43,19 +44,43 @@ export function createInventory(deps: {
     return (await Promise.all([...scope].map((app) => engine.listContainers({ app })))).flat();
   }
 
+  /** Whoever made it will not start it, so it fills no place. */
+  function isUnstarted({ state }: Container, dyno: DynoContainer): boolean {
+    return state === 'created' && !lives.starting.has(slotKey(dyno));
+  }
+
   /** Reads the dynos among them, and condemns those that somebody paused. */
   function readDynos(containers: readonly Container[]): DynoContainer[] {
     return containers.flatMap((container) => {
       const read = readDynoContainer(container, lives.get(container.id)?.phase ?? 'starting');
       if (read === undefined || lives.isGone(container.id)) return [];
+      if (isUnstarted(container, read)) return [];
       if (container.state === 'paused') lives.condemn(container.id, PAUSED);
       return [{ ...read, verdict: lives.get(container.id)?.verdict }];
     });
   }
 
+  /** What was listed takes the place of what was known of the scope. */
+  function keep(scope: Scope, containers: readonly Container[]): void {
+    if (scope === 'all') {
+      listed = new Map();
+      dynos = new Map();
+    } else {
+      for (const app of scope) {
+        listed.delete(app);
+        dynos.delete(app);
+      }
+    }
+    for (const container of containers) {
+      const app = appOf(container);
+      listed.set(app, [...(listed.get(app) ?? []), container]);
+    }
+    for (const app of new Set(containers.map(appOf))) dynos.set(app, readDynos(listed.get(app) ?? []));
+  }
+
   function asOfNow(container: DynoContainer): DynoContainer {
-    const phase = lives.get(container.containerId)?.phase ?? container.phase;
-    return phase === container.phase ? container : { ...container, phase };
+    const { phase = container.phase, isOver } = lives.get(container.containerId) ?? {};
+    return phase === container.phase && isOver === undefined ? container : { ...container, phase, isOver };
   }
 
   return {
@@ -64,22 +89,9 @@ export function createInventory(deps: {
       const before = scope === 'all' ? undefined : idsOf([...scope].flatMap((app) => listed.get(app) ?? []));
       const endList = lives.beginPass();
       const containers = (await list(scope)).map(seenEnds.apply);
-      await Promise.all(containers.map(adopt));
+      for (const container of containers) adopt(container);
       endList(idsOf(containers), before);
-      if (scope === 'all') {
-        listed = new Map();
-        dynos = new Map();
-      } else {
-        for (const app of scope) {
-          listed.delete(app);
-          dynos.delete(app);
-        }
-      }
-      for (const container of containers) {
-        const app = appOf(container);
-        listed.set(app, [...(listed.get(app) ?? []), container]);
-      }
-      for (const app of new Set(containers.map(appOf))) dynos.set(app, readDynos(listed.get(app) ?? []));
+      keep(scope, containers);
       return containers;
     },
     of: (appId) => (dynos.get(appId) ?? []).map(asOfNow),

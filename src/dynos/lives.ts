@@ -14,6 +14,8 @@ export interface Life {
   readonly checking: AbortController;
   /** Set when it runs and must not go on. */
   readonly verdict?: Verdict;
+  /** It has ended and that is recorded: only its removal is left, which nobody needs to wait for. */
+  readonly isOver?: true;
 }
 
 /** The lives of this install's dyno containers, by container id. */
@@ -23,6 +25,8 @@ export interface Lives {
   enter(containerId: string, phase: Phase, since?: number): boolean;
   /** The next pass ends this container as a crash. Returns false when it is being stopped or gone anyway. */
   condemn(containerId: string, verdict: Verdict): boolean;
+  /** Of a container that is being stopped: it has ended, and what there was to record of that is recorded. */
+  markOver(containerId: string): void;
   /** The container has been removed. */
   forget(containerId: string): void;
   /** Slots whose container is being created, or was after the list of this pass was asked for; by slot key. */
@@ -66,6 +70,10 @@ export function createLives(now: () => number): Lives {
       if (life === undefined || life.phase === 'stopping' || life.verdict !== undefined) return false;
       lives.set(containerId, { ...life, verdict });
       return true;
+    },
+    markOver(containerId) {
+      const life = lives.get(containerId);
+      if (life !== undefined) lives.set(containerId, { ...life, isOver: true });
     },
     forget,
     beginStart: (slotKey) => void starting.add(slotKey),

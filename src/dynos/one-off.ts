@@ -91,7 +91,7 @@ export function createOneOffs(deps: OneOffDeps): OneOffs {
       for (const container of await engine.listContainers()) {
         if (container.labels[LABEL.role] !== 'one-off') continue;
         const isAttached = container.labels[LABEL.attached] === 'yes';
-        if (isAttached || container.state !== 'running') await engine.removeContainer(container.id);
+        if (isAttached || container.state !== 'running') discard(deps, container.id);
         else {
           const { id: containerId, labels } = container;
           removeAtEnd(deps, { containerId, appId: labels[LABEL.app] ?? '', name: nameOf(labels) });
@@ -99,6 +99,13 @@ export function createOneOffs(deps: OneOffDeps): OneOffs {
       }
     },
   };
+}
+
+/** Nobody waits for what is left of an earlier daemon. */
+function discard(deps: OneOffDeps, containerId: string): void {
+  insist(() => deps.engine.removeContainer(containerId), deps.signal).catch((error: unknown) => {
+    if (!deps.signal.aborted) deps.log.warn({ err: error, containerId }, 'a one-off dyno was not removed');
+  });
 }
 
 async function createOneOff(

@@ -172,7 +172,8 @@ function isActive(container: DynoContainer): boolean {
 }
 
 function hasCrashed(container: DynoContainer): boolean {
-  return !container.isRunning || (container.verdict !== undefined && container.phase !== 'stopping');
+  if (!container.isRunning) return container.isOver !== true;
+  return container.verdict !== undefined && container.phase !== 'stopping';
 }
 
 /** The places that are to be filled: those of the formation, without what sleeps or was stopped. */

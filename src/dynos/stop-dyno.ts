@@ -36,6 +36,8 @@ export interface StopDynoDeps extends CrashDeps {
   readonly graceMs: (appId: AppId) => number;
   /** Resolves once the router has been told of the present phases of an app's dynos. */
   readonly routed: (appId: AppId, signal: AbortSignal) => Promise<void>;
+  /** Wakes the loop. */
+  readonly wake: (appId: AppId) => void;
   readonly onStep?: OnStep | undefined;
   /** Ms since the server started. */
   readonly uptimeMs: () => number;
@@ -79,6 +81,7 @@ export async function stopDyno(
   if (why === 'scaled-down' || why === 'stopped-by-user' || why === 'idle') {
     deps.dynoLog.platform(appId, name, 'State changed from up to down');
   }
+  deps.lives.markOver(containerId);
   await insist(() => deps.engine.removeContainer(containerId), signal);
   deps.onStep?.('old-removed');
   keep(deps, () => forgetEnding(deps.db, containerId));
@@ -174,7 +177,7 @@ export async function endCondemned(
 export async function buryDyno(
   deps: Pick<
     StopDynoDeps,
-    'db' | 'engine' | 'dynoLog' | 'log' | 'lives' | 'settings' | 'outOfMemory' | 'seenEnds'
+    'db' | 'engine' | 'dynoLog' | 'log' | 'lives' | 'settings' | 'outOfMemory' | 'seenEnds' | 'wake'
   >,
   container: DynoContainer,
   options: { isCurrent: boolean; wasUp: boolean; signal: AbortSignal },
@@ -187,6 +190,9 @@ export async function buryDyno(
   } else if (tellEnd(deps, container, details, options) === 'uncounted') {
     await sleep(UNCOUNTED_WAIT_MS, undefined, { signal: options.signal });
   }
+  deps.lives.markOver(containerId);
+  // Its place need not wait for it.
+  deps.wake(container.appId);
   await insist(() => deps.engine.removeContainer(containerId), options.signal);
   deps.lives.forget(containerId);
 }

@@ -399,7 +399,7 @@ describe('a build', () => {
     await before.stop();
     expect(await running.done).toEqual({ kind: 'interrupted' });
     expect(findBuild(db, app, running.buildId)).toMatchObject({ status: 'queued', attempts: 0, position: 1 });
-    await removeBuildContainers(engine);
+    await removeBuildContainers(engine, pino({ level: 'silent' }));
     await expectNothingLeft();
     await writeFile(flag, '');
     const after = makeDeploys({ timeoutMs: 60_000 });
@@ -410,7 +410,7 @@ describe('a build', () => {
     expect(outcome.kind).toBe('released');
     expect(output).toContain('the build goes on by itself after that');
     expect(findBuild(db, app, running.buildId)).toMatchObject({ status: 'succeeded', attempts: 1 });
-    expect(await removeBuildContainers(engine)).toBe(0);
+    expect(await removeBuildContainers(engine, pino({ level: 'silent' }))).toBe(0);
   });
 });
 

@@ -309,6 +309,19 @@ describe('planApp', () => {
       [],
     ],
     [
+      'waits for the crash of one that has ended to be counted',
+      state({ web: 1 }, { containers: [container('web.1', 2, 'stopping', { isRunning: false })] }),
+      [],
+    ],
+    [
+      'fills the place of one that has ended while it is being removed',
+      state(
+        { web: 1 },
+        { containers: [container('web.1', 2, 'stopping', { isRunning: false, isOver: true })] },
+      ),
+      ['start web.1 v2'],
+    ],
+    [
       'starts again at once after a first crash',
       state({ web: 1 }, { crashes: crash(1) }),
       ['start web.1 v2'],
