@@ -44,6 +44,8 @@ const engine = createDockerEngine({
   log: pino({ level: 'silent' }),
 });
 
+/** Builds run when nobody else wants the processor: no limit of these tests but where one is the point. */
+const BUILD_LIMIT_MS = 200_000;
 let root = '';
 let db: Database;
 let by: Account;
@@ -76,7 +78,7 @@ beforeAll(async () => {
     engineRange: subnet,
     isolated: true,
   });
-  deploys = makeDeploys({ timeoutMs: 60_000 });
+  deploys = makeDeploys({ timeoutMs: BUILD_LIMIT_MS });
 });
 
 afterAll(async () => {
@@ -381,10 +383,14 @@ describe('a build', () => {
       ' !     The build was stopped at its time limit of 2 seconds.',
     );
     const source = await commit({ 'app.txt': 'x', 'build.sh': 'dd if=/dev/zero of=big bs=1024 count=2048' });
-    const large = makeDeploys({ timeoutMs: 60_000, maxSlugBytes: 1024 * 1024 }).start({ app, by, source });
+    const large = makeDeploys({ timeoutMs: BUILD_LIMIT_MS, maxSlugBytes: 1024 * 1024 }).start({
+      app,
+      by,
+      source,
+    });
     expect((await finish(large)).output).toContain(' !     The slug is larger than 1.0M.');
     const { requireSpace } = createDiskSpace({ dataDir: root, engine, floor: { bytes: 2 ** 60 } });
-    const full = makeDeploys({ timeoutMs: 60_000, requireSpace }).start({ app, by, source });
+    const full = makeDeploys({ timeoutMs: BUILD_LIMIT_MS, requireSpace }).start({ app, by, source });
     expect((await finish(full)).output).toContain(' !     The server is low on disk space');
     await expectNothingLeft();
   });
@@ -393,7 +399,7 @@ describe('a build', () => {
     const app = newApp();
     const flag = join(root, 'buildpacks', `go-${app.name}`);
     const script = `[ -f /buildpacks/go-${app.name} ] || { echo waiting; sleep 600; }`;
-    const before = makeDeploys({ timeoutMs: 60_000 });
+    const before = makeDeploys({ timeoutMs: BUILD_LIMIT_MS });
     const running = before.start({ app, by, source: await commit({ 'app.txt': 'x', 'build.sh': script }) });
     for await (const text of running.output()) if (text.includes('waiting')) break;
     await before.stop();
@@ -402,7 +408,7 @@ describe('a build', () => {
     await removeBuildContainers(engine, pino({ level: 'silent' }));
     await expectNothingLeft();
     await writeFile(flag, '');
-    const after = makeDeploys({ timeoutMs: 60_000 });
+    const after = makeDeploys({ timeoutMs: BUILD_LIMIT_MS });
     await after.resume();
     const resumed = after.find(running.buildId);
     if (resumed === undefined) throw new Error('the build was not taken up');
@@ -461,7 +467,7 @@ CMD ["cat", "/src/a.txt"]
   });
 
   it('is refused where the server builds none, unless buildpacks are set', async () => {
-    const strict = makeDeploys({ timeoutMs: 60_000, buildsDockerfiles: false });
+    const strict = makeDeploys({ timeoutMs: BUILD_LIMIT_MS, buildsDockerfiles: false });
     const source = await commit({ Dockerfile: `FROM ${stackRunImage}\n`, 'app.txt': 'x' });
     const refused = strict.start({ app: newApp(), by, source });
     expect(await refused.done).toMatchObject({

@@ -36,6 +36,7 @@ const LONGEST: readonly string[] = [
   'faults/crash-steps.test.ts',
   'faults/crash-steps-rollout.test.ts',
   'faults/full-disk.test.ts',
+  'faults/engine-killed.test.ts',
   'faults/router.test.ts',
   'faults/daemon.test.ts',
   'faults/containment.test.ts',

@@ -12,11 +12,11 @@ import {
   renameSync,
   rmSync,
   statfsSync,
-  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { copyDisk, makeDisk, unmountBelow } from './engine-disk.js';
 import { eventually } from './house.js';
 import {
   namespacePids,
@@ -58,13 +58,51 @@ export interface PrivateEngineOptions {
   readonly images?: readonly string[];
 }
 
-const GIB = 1024 ** 3;
+const DISK_BYTES = 2 * 1024 ** 3;
+const DISK_FILE = 'disk.img';
 const PREFIX = 'pe';
 const BALLAST = 'ballast';
 
 /** Starts one; it has the run image unless `images` says otherwise. What dead tests left behind is taken away first. */
 export async function openPrivateEngine(options: PrivateEngineOptions = {}): Promise<PrivateEngine> {
   removeLeftovers();
+  const { diskBytes, images = ['paas-stack-run:13'] } = options;
+  const prepared = join(
+    tmpdir(),
+    `paas-engine-disk-${(await Promise.all(images.map(imageId))).join('-')}.img`,
+  );
+  const isCopied = diskBytes === undefined && images.length > 0;
+  if (isCopied && !existsSync(prepared)) await prepareDisk(prepared, images);
+  const engine = await startOn((file, disk) =>
+    isCopied ? copyDisk(prepared, file, disk) : makeDisk(file, disk, diskBytes ?? DISK_BYTES),
+  );
+  try {
+    // Also when the engine keeps them for a namespace of its name, where those of a copied disk are not its own.
+    for (const image of images) {
+      await engine.docker(['image', 'inspect', image]).catch(() => loadImage(engine, image));
+    }
+    return engine;
+  } catch (error) {
+    await engine[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** The first one with these images leaves its disk for the others: half of a start is the loading of images. */
+async function prepareDisk(prepared: string, images: readonly string[]): Promise<void> {
+  const engine = await startOn((file, disk) => makeDisk(file, disk, DISK_BYTES));
+  try {
+    for (const image of images) await loadImage(engine, image);
+    await engine.stop();
+    // Not lazily: what is copied is whole.
+    await eventually('the disk is free', () => spawnSync('umount', [engine.disk]).status === 0);
+    renameSync(join(engine.disk, '..', DISK_FILE), prepared);
+  } finally {
+    await engine[Symbol.asyncDispose]();
+  }
+}
+
+async function startOn(mount: (file: string, disk: string) => void): Promise<PrivateEngine> {
   const name = `${PREFIX}${randomBytes(4).toString('hex')}`;
   // Sockets lie in it: their paths must stay short.
   const root = join(tmpdir(), name);
@@ -72,12 +110,9 @@ export async function openPrivateEngine(options: PrivateEngineOptions = {}): Pro
   mkdirSync(disk, { recursive: true });
   writeFileSync(join(root, 'owner'), String(process.pid));
   try {
-    makeDisk(join(root, 'disk.img'), disk, options.diskBytes ?? 2 * GIB);
+    mount(join(root, DISK_FILE), disk);
     const engine = makeEngine({ name, root, disk, network: openPrivateNetwork(name) });
     await engine.start();
-    for (const image of options.images ?? ['paas-stack-run:13']) {
-      await engine.docker(['load', '-q', '-i', await savedImage(image)]);
-    }
     return engine;
   } catch (error) {
     removeAll(name);
@@ -182,22 +217,16 @@ function dockerdArguments(parts: { name: string; root: string; disk: string; soc
   ];
 }
 
-function makeDisk(file: string, mountPoint: string, bytes: number): void {
-  writeFileSync(file, '');
-  truncateSync(file, bytes);
-  execFileSync('mkfs.ext4', ['-q', '-F', '-m', '0', file], { stdio: ['ignore', 'ignore', 'pipe'] });
-  execFileSync('mount', ['-o', 'loop', file, mountPoint], { stdio: ['ignore', 'ignore', 'pipe'] });
+/** Gives the engine an image of the shared one. */
+async function loadImage(engine: PrivateEngine, image: string): Promise<void> {
+  const saved = join(engine.disk, '..', 'image.tar');
+  await runProgram(['docker', 'save', '-o', saved, image]);
+  await engine.docker(['load', '-q', '-i', saved]);
+  rmSync(saved);
 }
 
-/** The image as a file, kept between tests by its digest. */
-async function savedImage(image: string): Promise<string> {
-  const id = (await runProgram(['docker', 'image', 'inspect', '--format', '{{.Id}}', image])).trim();
-  const path = join(tmpdir(), `paas-image-${id.slice(-12)}-${image.replace(/[^a-z0-9]/gi, '-')}.tar`);
-  if (existsSync(path)) return path;
-  const partial = `${path}.${process.pid}`;
-  await runProgram(['docker', 'save', '-o', partial, image]);
-  renameSync(partial, path);
-  return path;
+async function imageId(image: string): Promise<string> {
+  return (await runProgram(['docker', 'image', 'inspect', '--format', '{{.Id}}', image])).trim().slice(-12);
 }
 
 /** Everything under this name: processes, mounts, disk, network. */
@@ -250,19 +279,6 @@ function endBelow(root: string, pids: readonly number[]): void {
   for (const pid of ending) kill(pid);
   const deadline = performance.now() + 10_000;
   while ([...ending].some(isAlive) && performance.now() < deadline) spawnSync('sleep', ['0.05']);
-}
-
-function unmountBelow(path: string, { itself }: { itself: boolean }): void {
-  const mounted = readText('/proc/self/mounts')
-    .split('\n')
-    .map((line) => line.split(' ')[1] ?? '')
-    .filter((point) => point.startsWith(`${path}/`) || (itself && point === path))
-    .reverse();
-  for (const point of mounted) {
-    let tries = 0;
-    while (spawnSync('umount', [point]).status !== 0 && tries++ < 20) spawnSync('sleep', ['0.05']);
-    if (tries > 20) spawnSync('umount', ['-l', point]);
-  }
 }
 
 function removeBridges(network: PrivateNetwork): void {
