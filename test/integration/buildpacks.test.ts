@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { BuildpackLab } from '../support/buildpack-lab.js';
 
 const lab = new BuildpackLab();
-afterAll(() => lab.close());
+afterAll(() => lab.close(), 300_000);
 
 interface Example {
   readonly app: string;
