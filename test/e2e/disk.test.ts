@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, RUN_IMAGE } from '../support/house.js';
+import { keptLines } from '../support/log-accounting.js';
 import { type Paas, startPaas } from '../support/paas.js';
 
 const WEB = [
@@ -143,8 +144,8 @@ describe('a data directory on a full disk', () => {
     await paas.answers('full', 'word=again');
     await eventually('new lines in the log', async () => {
       await paas.http('full', '/after-the-flood');
-      const { stdout } = await paas.owner.cli(['logs', '-n', '20', '-a', 'full']);
-      return stdout.includes('/after-the-flood');
+      const lines = await keptLines(paas.owner, 'full', 20).catch(() => []);
+      return lines.join('\n').includes('/after-the-flood');
     });
     const sql = new Sqlite(join(paas.dataDir, 'paas.sqlite'), { readonly: true });
     expect(sql.pragma('integrity_check', { simple: true })).toBe('ok');
@@ -230,9 +231,9 @@ describe('a damaged database, or images that somebody removed', () => {
     const log = await eventually(
       'both ends',
       async () => {
-        const { stdout } = await paas.owner.cli(['logs', '-a', 'kept', '-n', '200']);
-        const said = (dyno: string) => new RegExp(`heroku\\[${dyno}\\]: Disk quota exceeded`).test(stdout);
-        return said('web\\.1') && said('run\\.\\d+') && stdout;
+        const text = (await keptLines(paas.owner, 'kept', 200).catch(() => [])).join('\n');
+        const said = (dyno: string) => new RegExp(`heroku\\[${dyno}\\]: Disk quota exceeded`).test(text);
+        return said('web\\.1') && said('run\\.\\d+') && text;
       },
       60_000,
     );
@@ -271,8 +272,8 @@ describe('a damaged database, or images that somebody removed', () => {
       /web\.1.*crashed/.test((await paas.owner.cli(['ps', '-a', 'kept'])).stdout),
     );
     const log = await eventually('the line', async () => {
-      const { stdout } = await paas.owner.cli(['logs', '-a', 'kept', '-n', '100']);
-      return stdout.includes('Could not start') && stdout;
+      const text = (await keptLines(paas.owner, 'kept', 100).catch(() => [])).join('\n');
+      return text.includes('Could not start') && text;
     });
     expect(log).toMatch(
       /Could not start: The image of v4 is gone from the server. Deploy again, or go back with: paas rollback/,

@@ -122,8 +122,7 @@ describe('requests', () => {
     await eventually(
       'a new dyno is up',
       async () => {
-        const { stdout } = await paas.owner.cli(['ps', '--json', '-a', APP]);
-        const dynos = JSON.parse(stdout) as { state: string }[];
+        const dynos = (await paas.owner.api('GET', `/apps/${APP}/dynos`)).body as { state: string }[];
         return (
           dynos.length === 2 &&
           dynos.every(({ state }) => state === 'up') &&

@@ -5,12 +5,13 @@ import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
+import { keptLines } from '../support/log-accounting.js';
 import { type Paas, startPaas } from '../support/paas.js';
 
 const APP = 'talkative';
 let paas: Paas;
 const logFile = () => join(paas.dataDir, 'logs.sqlite');
-const log = async () => (await paas.owner.cli(['logs', '-n', '1500', '-a', APP])).stdout;
+const log = async () => (await keptLines(paas.owner, APP).catch(() => [])).join('\n');
 beforeAll(async () => {
   paas = await startPaas();
   await paas.owner.cli(['create', APP, '--no-remote']);

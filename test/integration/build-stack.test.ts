@@ -15,7 +15,7 @@ import { readOpenFilesLimit } from '../../src/engine/open-files.js';
 import type { App } from '../../src/platform/apps.js';
 import { compileArchiveWorker } from '../support/archive-worker.js';
 
-// The real stack images, the real in-tree buildpacks and the network: what a user's first push meets.
+// A Dockerfile on the real stack image and the network. What buildpacks make is buildpacks.test.ts, and e2e/push.test.ts by push.
 const instance = `test${randomBytes(6).toString('hex')}`;
 const engine = createDockerEngine({
   socketPath: '/var/run/docker.sock',
@@ -61,7 +61,7 @@ afterAll(async () => {
   await Promise.all(discarded);
   for (const container of await engine.listContainers()) await engine.removeContainer(container.id);
   for (const image of await engine.listImages()) for (const tag of image.tags) await engine.removeImage(tag);
-  for (const app of ['node', 'dockerfile']) await engine.removeVolume(`paas-cache-${instance}-${app}`);
+  await engine.removeVolume(`paas-cache-${instance}-dockerfile`);
   await engine.removeNetwork(network);
   await removeWorker();
   await rm(root, { recursive: true, force: true });
@@ -102,17 +102,6 @@ const manifest = JSON.stringify({
   version: '1.0.0',
   scripts: { start: 'node server.js' },
   dependencies: { express: '4.21.2' },
-});
-
-it('builds a Node.js app, and again quickly', { timeout: 300_000 }, async () => {
-  const first = await build('node', { 'package.json': manifest, 'server.js': server });
-  expect(first.output).toContain('-----> Node.js app detected');
-  expect(first.built).toMatchObject({
-    buildpacks: ['nodejs'],
-    processTypes: { web: expect.stringContaining('npm') },
-  });
-  const again = await build('node', { 'package.json': manifest, 'server.js': `${server}// 2\n` });
-  expect(again.ms).toBeLessThan(first.ms * 2);
 });
 
 it('builds a Dockerfile whose RUN needs the network behind a proxy', { timeout: 300_000 }, async () => {

@@ -1,5 +1,5 @@
-import { afterAll, describe, expect, it } from 'vitest';
-import { BuildpackLab } from '../support/buildpack-lab.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BuildpackLab, type BuildResult } from '../support/buildpack-lab.js';
 
 const lab = new BuildpackLab();
 afterAll(() => lab.close(), 300_000);
@@ -156,10 +156,15 @@ describe('small Node.js apps', () => {
 });
 
 describe('stop signals', () => {
+  let built: BuildResult;
+  beforeAll(async () => {
+    built = await lab.build('sample', { cache: 'sample' });
+  });
+
   it.each(['npm start', 'node server.js', 'true && node server.js; true'])(
     'reach the server below: %s',
     async (command) => {
-      const running = await lab.run(await lab.build('sample', { cache: 'sample' }), command);
+      const running = await lab.run(built, command);
       await running.get('/');
       await running.signal('SIGTERM');
       await running.ended();

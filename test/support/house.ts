@@ -50,7 +50,10 @@ export interface House extends AsyncDisposable {
   request(app: App, path?: string): Promise<{ status: number; body: string }>;
 }
 
-/** Waits until `check` returns something; fails with `what` after the deadline. */
+/**
+ * Waits until `check` returns something; fails with `what` after the deadline. It rests as long as a look took: programs that
+ * are started to look would have the processor to themselves, and builds run only when nobody else does.
+ */
 export async function eventually<Result>(
   what: string,
   check: () => Promise<Result | undefined | false> | Result | undefined | false,
@@ -58,10 +61,11 @@ export async function eventually<Result>(
 ): Promise<Result> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {
+    const startedAt = performance.now();
     const result = await check();
     if (result !== undefined && result !== false) return result;
     if (performance.now() > deadline) throw new Error(`timed out waiting: ${what}`);
-    await sleep(25);
+    await sleep(Math.min(Math.max(25, performance.now() - startedAt), 250));
   }
 }
 

@@ -2,6 +2,7 @@
 // excuses only what it names: so many lines of that process, or the one gap that it stands in.
 
 import { createInterface } from 'node:readline';
+import { createEventParser } from '../../src/cli/event-stream.js';
 import { parseLogLine } from '../../src/cli/log-lines.js';
 import type { User } from './paas.js';
 
@@ -157,11 +158,13 @@ export function startTail(user: User, app: string): Tail {
   };
 }
 
-/** The kept log of an app, as much as the command gives. */
+/** The kept log of an app as the command shows it, without a start of the command: tests look often. */
 export async function keptLines(user: User, app: string, lines = 1500): Promise<string[]> {
-  const { code, all, stdout } = await user.cli(['logs', '-n', String(lines), '-a', app]);
-  if (code !== 0) throw new Error(all);
-  return stdout.split('\n').filter(Boolean);
+  const { status, body } = await user.api('POST', `/apps/${app}/log-sessions`, { lines });
+  if (status !== 201) throw new Error(`no log of ${app}: ${status} ${JSON.stringify(body)}`);
+  const stream = await fetch((body as { logplex_url: string }).logplex_url);
+  if (!stream.ok) throw new Error(`no log of ${app}: ${stream.status} ${await stream.text()}`);
+  return createEventParser()(await stream.text()).map(({ data }) => data);
 }
 
 function repeatsOf({ process, launch, repeated }: Account): string[] {
