@@ -4,9 +4,8 @@ import type { Database } from '../db/database.js';
 import type { Dyno } from '../dynos/dyno.js';
 import type { OneOffs } from '../dynos/one-off.js';
 import type { RunChecks } from '../dynos/run-checks.js';
-import { PaasError, quoteValue } from '../errors.js';
 import { type App, findAppFor } from '../platform/apps.js';
-import { restartDynos, stopDynos } from '../platform/dyno-wishes.js';
+import { dynoNotFound, restartDynos, stopDynos } from '../platform/dyno-wishes.js';
 import * as schema from '../schemas/dyno.js';
 import { FormationParams } from '../schemas/formation.js';
 import { AppParams, Nothing } from '../schemas/parts.js';
@@ -57,7 +56,7 @@ export function addDynoRoutes(server: ApiServer, deps: DynoRouteDeps): void {
       const app = findAppFor(db, accountOf(request), request.params.app);
       const wanted = request.params.dyno;
       const dyno = (await dynos.list(app)).find(({ name }) => name === wanted);
-      if (dyno === undefined) throw dynoNotFound(app, wanted);
+      if (dyno === undefined) throw dynoNotFound(db, app, wanted);
       return presentDyno(dyno, app);
     },
   );
@@ -110,7 +109,7 @@ function addWishRoutes(server: ApiServer, deps: DynoRouteDeps): void {
     const app = findAppFor(db, by, request.params.app);
     const { dyno } = request.params;
     if (isOneOff(dyno)) await oneOffs.kill(app, dyno);
-    else restartDynos(db, { app, ...splitName(app, dyno) });
+    else restartDynos(db, { app, ...splitName(db, app, dyno) });
     logAction(app.id, by, [`Restart ${dyno}`]);
     return reply.code(202).send({});
   });
@@ -120,7 +119,7 @@ function addWishRoutes(server: ApiServer, deps: DynoRouteDeps): void {
     const app = findAppFor(db, by, request.params.app);
     const { dyno } = request.params;
     if (isOneOff(dyno)) await oneOffs.kill(app, dyno);
-    else stopDynos(db, { app, ...splitName(app, dyno) });
+    else stopDynos(db, { app, ...splitName(db, app, dyno) });
     logAction(app.id, by, [`Stop ${dyno}`]);
     return reply.code(202).send({});
   });
@@ -148,16 +147,10 @@ function isOneOff(name: string): boolean {
   return /^run\.\d+$/.test(name);
 }
 
-function splitName(app: App, name: string): { type: string; number?: number } {
+function splitName(db: Database, app: App, name: string): { type: string; number?: number } {
   const match = /^([A-Za-z0-9_-]{1,63})(?:\.([1-9]\d{0,5}))?$/.exec(name);
-  if (match?.[1] === undefined) throw dynoNotFound(app, name);
+  if (match?.[1] === undefined) throw dynoNotFound(db, app, name);
   return { type: match[1], ...(match[2] !== undefined && { number: Number(match[2]) }) };
-}
-
-function dynoNotFound(app: App, name: string): PaasError {
-  return new PaasError('not_found', `Couldn't find the dyno ${quoteValue(name)} of ${app.name}.`, {
-    hint: `See its dynos with: paas ps -a ${app.name}`,
-  });
 }
 
 function presentDyno(dyno: Dyno, app: App): schema.Dyno {

@@ -90,7 +90,9 @@ function readUpdate(update: schema.ScaleUpdate): ScaleUpdate {
 function requireEntry(formation: readonly FormationEntry[], type: string): FormationEntry {
   const entry = formation.find((candidate) => candidate.type === type);
   if (entry === undefined)
-    throw new PaasError('not_found', `Couldn't find the process type ${quoteValue(type)}.`);
+    throw new PaasError('not_found', `Couldn't find the process type ${quoteValue(type)}.`, {
+      hint: `It has: ${formation.map((each) => each.type).join(', ') || 'none yet'}.`,
+    });
   return entry;
 }
 

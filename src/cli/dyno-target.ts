@@ -22,6 +22,11 @@ export function parseDynoTarget(given: {
   );
 }
 
+/** The process type in the name of a dyno. */
+export function dynoType(name: string): string {
+  return name.slice(0, name.lastIndexOf('.'));
+}
+
 /** `web.1 dyno`, `web dynos`, `all dynos`. */
 export function describeTarget(target: DynoTarget): string {
   switch (target.kind) {

@@ -41,6 +41,16 @@ export async function* followLog(
   }
 }
 
+/** Whether there is a line now that the query would show. */
+export async function hasLines(
+  api: ApiClient,
+  log: { app: string; query: LogQuery; signal: AbortSignal },
+): Promise<boolean> {
+  const query = { ...log.query, lines: 1, tail: false };
+  for await (const { type } of followLog(api, { ...log, query })) if (type === 'message') return true;
+  return false;
+}
+
 function explain(error: unknown): unknown {
   return error instanceof CliError ? error : new CliError('The log was cut off.', { cause: error });
 }

@@ -127,10 +127,7 @@ function setWishes(
     const chosen = getFormation(db, app.id).filter((entry) => type === undefined || entry.type === type);
     const dynos = chosen.flatMap(dynosOf).filter((dyno) => number === undefined || dyno.number === number);
     if (type !== undefined && dynos.length === 0) {
-      const name = number === undefined ? type : `${type}.${number}`;
-      throw new PaasError('not_found', `Couldn't find the dyno ${quoteValue(name)} of ${app.name}.`, {
-        hint: `See its dynos with: paas ps -a ${app.name}`,
-      });
+      throw dynoNotFound(db, app, number === undefined ? type : `${type}.${number}`);
     }
     for (const dyno of dynos) {
       db.sql
@@ -144,6 +141,15 @@ function setWishes(
     }
     if (wish.stopped === 0 && dynos.some((dyno) => dyno.type === 'web')) wakeUp(db, app.id);
     announce({ kind: 'dyno-wish', appId: app.id });
+  });
+}
+
+/** The error for a dyno or process type that the app does not have; it names those that it has. */
+export function dynoNotFound(db: Database, app: App, name: string): PaasError {
+  const formation = getFormation(db, app.id);
+  const has = formation.map(({ type, quantity }) => `${type} (${quantity})`).join(', ');
+  return new PaasError('not_found', `Couldn't find the dyno ${quoteValue(name)} of ${app.name}.`, {
+    hint: has === '' ? 'It has none yet: deploy first.' : `It has: ${has}. See: paas ps -a ${app.name}`,
   });
 }
 

@@ -518,6 +518,30 @@ describe('logs', () => {
     expect(jsonBody('POST')).toEqual({ lines: 100, tail: false, dyno: 'web.1' });
   });
 
+  it('says why there is no line of a dyno, and has those of dynos that were', async () => {
+    const args = ['-d', 'wbe.1'];
+    const says = 'example has no process type "wbe". It has: web, worker. Did you mean web.1?';
+    api.json('POST /apps/example/log-sessions', { logplex_url: '/stream' }, 201);
+    api.json('GET /apps/example/formation', [
+      { type: 'web', quantity: 2 },
+      { type: 'worker', quantity: 0 },
+    ]);
+    api.json('GET /apps/example/dynos', [dyno('web.1'), dyno('web.2')]);
+    let stream = 'retry: 1\n\n';
+    api.on('GET /stream', (_request, reply) => void reply.end(stream));
+    const none = await paas('logs', ...args);
+    expect(none).toMatchObject({ code: 0, stdout: '' });
+    expect(none.stderr).toContain(says);
+    const tailed = await cli.run(['logs', '--tail', ...args], {
+      env: env(),
+      during: (child) => child.stderr?.on('data', () => child.kill('SIGTERM')),
+    });
+    expect(tailed.stderr).toContain(says);
+    expect(await paas('logs', '-p', 'web')).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    stream = sse(1);
+    expect(await paas('logs', ...args)).toMatchObject({ code: 0, stdout: `${line(1)}\n`, stderr: '' });
+  });
+
   it('shows how many lines were dropped, where they are missing', async () => {
     const notice = 't heroku[logplex]: Error L11 (Tail buffer overflow): 7 messages dropped since t.';
     const dropped = `event: dropped\ndata: {"count":7}\n\ndata: ${notice}\n\n`;

@@ -2,8 +2,9 @@ import { appFlags, defineCommand, jsonFlag, parseCount } from '../command.js';
 import { parseDynoTarget } from '../dyno-target.js';
 import type { ServerEvent } from '../event-stream.js';
 import { createLogPainter, forTerminal, parseLogLine } from '../log-lines.js';
-import { followLog, type LogQuery } from '../log-session.js';
-import type { Terminal } from '../terminal.js';
+import { followLog, hasLines, type LogQuery } from '../log-session.js';
+import { adviseOnTarget } from '../no-lines.js';
+import { type Terminal, warn } from '../terminal.js';
 import { writeTo } from '../write-stream.js';
 
 /** `paas logs [-t] [-n N] [-p TYPE|DYNO] [-s SOURCE]`; `--json` prints one object a line. */
@@ -47,10 +48,19 @@ export const command = defineCommand({
     const api = await session.api();
     const hasColors = flags['force-colors'] === true || (terminal.hasColors && !flags['no-color']);
     const format = flags.json ? formatJson : formatText(terminal, hasColors);
+    const advise = async () => {
+      const advice = await adviseOnTarget(api, app, target);
+      if (advice !== undefined && !(await hasLines(api, { app, query, signal }))) warn(terminal, advice);
+    };
+    let isEmpty = true;
+    // Who follows waits: nobody would see it at the end. Without advice the log is what was asked for all the same.
+    const advised = query.tail ? advise().catch(() => undefined) : undefined;
     for await (const event of followLog(api, { app, query, signal })) {
+      isEmpty &&= event.type !== 'message';
       const line = format(event);
       if (line !== undefined) await writeTo(terminal.stdout, `${line}\n`, signal);
     }
+    await (advised ?? (isEmpty ? advise().catch(() => undefined) : undefined));
   },
 });
 

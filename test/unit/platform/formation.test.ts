@@ -227,12 +227,10 @@ describe('wishes about single dynos', () => {
   ])('of a dyno that is not there: %s %s', (type, number) => {
     const { test, app } = openWithApp();
     using _ = test;
-    expect(() => restartDynos(test.db, { app, type, number })).toThrow(
-      expect.objectContaining({ id: 'not_found' }),
-    );
-    expect(() => stopDynos(test.db, { app, type, number })).toThrow(
-      expect.objectContaining({ id: 'not_found' }),
-    );
+    const hint = 'It has: web (1), clock (0), worker (0). See: paas ps -a shop';
+    const error = expect.objectContaining({ id: 'not_found', hint });
+    expect(() => restartDynos(test.db, { app, type, number })).toThrow(error);
+    expect(() => stopDynos(test.db, { app, type, number })).toThrow(error);
   });
 
   it('count crashes in a row, from one again under a new release', () => {
