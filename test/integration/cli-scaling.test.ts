@@ -5,7 +5,7 @@ import { fallAsleep } from '../../src/platform/autosleep.js';
 import { setChecks } from '../../src/platform/checks.js';
 import { createToken } from '../../src/platform/tokens.js';
 import { startTestServer, type TestServer } from '../support/api-server.js';
-import { type CompiledCli, compileCli } from '../support/run-cli.js';
+import { type CompiledCli, openCli } from '../support/run-cli.js';
 import { deploy } from '../support/test-database.js';
 
 let cli: CompiledCli;
@@ -22,7 +22,7 @@ const api = async (method: string, path: string, body?: object) => {
 };
 
 beforeAll(async () => {
-  cli = await compileCli();
+  cli = await openCli();
   server = await startTestServer();
   const { account, token } = await server.addAccount('ada@example.com');
   env = { PAAS_HOST: await server.listen(), PAAS_TOKEN: token, PAAS_APP: 'example' };

@@ -12,7 +12,7 @@ import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ApiStub, sendJson, startApiStub } from '../support/api-stub.js';
-import { type CompiledCli, compileCli } from '../support/run-cli.js';
+import { type CompiledCli, openCli } from '../support/run-cli.js';
 
 const AT = '2026-01-31T12:00:00Z';
 const user = { id: 'u1', email: 'ada@example.com' };
@@ -64,7 +64,7 @@ const last = (method: string) => api.seen.findLast((request) => request.method =
 const jsonBody = (method: string) => JSON.parse(last(method)?.body.toString() ?? 'null');
 
 beforeAll(async () => {
-  cli = await compileCli();
+  cli = await openCli();
 });
 afterAll(async () => {
   await cli[Symbol.asyncDispose]();

@@ -3,7 +3,7 @@ import { getApp } from '../../src/platform/apps.js';
 import { getDynoSettings } from '../../src/platform/dyno-settings.js';
 import { createDeployRelease } from '../../src/platform/make-release.js';
 import { startTestServer, type TestServer } from '../support/api-server.js';
-import { type CompiledCli, compileCli } from '../support/run-cli.js';
+import { type CompiledCli, openCli } from '../support/run-cli.js';
 
 describe('how dynos are kept, from the command line', () => {
   let test: TestServer;
@@ -12,7 +12,7 @@ describe('how dynos are kept, from the command line', () => {
   let appId: NonNullable<ReturnType<typeof getApp>>['id'];
 
   beforeAll(async () => {
-    [test, cli] = await Promise.all([startTestServer(), compileCli()]);
+    [test, cli] = await Promise.all([startTestServer(), openCli()]);
     const { account, token, headers } = await test.addAccount('ada@example.com');
     const env = { PAAS_HOST: await test.listen(), PAAS_TOKEN: token, PAAS_APP: 'example' };
     paas = (...args) => cli.run(args, { env });

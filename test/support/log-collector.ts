@@ -1,18 +1,17 @@
-// A collector process from freshly compiled sources, a tiny image, and containers that print. For the tests of src/logs.
+// A collector process, a tiny image, and containers that print. For the tests of src/logs.
 
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { pino } from 'pino';
 import { pack } from 'tar-stream';
 import { createLogClient, type LogClient } from '../../src/logs/client.js';
 
-const run = promisify(execFile);
 const PROJECT = resolve(import.meta.dirname, '../..');
+const DIST = join(PROJECT, 'dist');
 
 /** Waits until `check` gives something; fails after the deadline with `what`. */
 export async function until<Value>(
@@ -53,7 +52,7 @@ export async function openLogsFixture(): Promise<LogsFixture> {
   const root = join(PROJECT, 'node_modules/.cache', instance);
   const dataDir = join(root, 'data');
   mkdirSync(dataDir, { recursive: true });
-  const main = await compile(root);
+  const main = writeProgram(root);
   const docker = new Docker({ socketPath: '/var/run/docker.sock' });
   const image = await importImage(docker, instance);
   const socketPath = join(dataDir, 'run/collector.sock');
@@ -104,18 +103,13 @@ export async function openLogsFixture(): Promise<LogsFixture> {
   };
 }
 
-async function compile(root: string): Promise<string> {
-  const outDir = join(root, 'js');
-  const tsc = join(PROJECT, 'node_modules/.bin/tsc');
-  // Other rooms' errors are not of interest here; the output is complete anyway.
-  await run(tsc, ['-p', join(PROJECT, 'tsconfig.build.json'), '--outDir', outDir]).catch(() => undefined);
-  if (!existsSync(join(outDir, 'daemon/run-log-collector.js')))
-    throw new Error('the collector does not compile');
-  const main = join(outDir, 'log-collector-test.mjs');
+/** A program that runs the collector, which the global set-up has compiled, with settings from its command line. */
+function writeProgram(root: string): string {
+  const main = join(root, 'log-collector-test.mjs');
   writeFileSync(
     main,
-    `import { runLogCollector } from './daemon/run-log-collector.js';
-import { createLogger } from './log.js';
+    `import { runLogCollector } from '${DIST}/daemon/run-log-collector.js';
+import { createLogger } from '${DIST}/log.js';
 const [, , dataDir, instance, settings = '{}'] = process.argv;
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());

@@ -1,11 +1,10 @@
-// Compiles src/cli once for a test file and runs it as a child process.
+// Runs the compiled command as a child process.
 
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 
@@ -30,35 +29,15 @@ export interface CompiledCli extends AsyncDisposable {
   run(args: readonly string[], options?: CliRun): Promise<CliResult>;
 }
 
-/** Compiles just src/cli into a directory of its own; the home directory is a fresh one too. */
-export async function compileCli(): Promise<CompiledCli> {
-  const directory = await mkdtemp(join(tmpdir(), 'paas-cli-test-'));
+/** The command as the global set-up has compiled it, with a home directory of its own. */
+export async function openCli(): Promise<CompiledCli> {
   const home = await mkdtemp(join(tmpdir(), 'paas-cli-home-'));
-  await symlink(join(PROJECT, 'node_modules'), join(directory, 'node_modules'));
-  await writeFile(join(directory, 'package.json'), '{"type":"module"}');
-  const config = {
-    extends: join(PROJECT, 'tsconfig.json'),
-    compilerOptions: {
-      noEmit: false,
-      rootDir: join(PROJECT, 'src'),
-      outDir: directory,
-      typeRoots: [join(PROJECT, 'node_modules/@types')],
-    },
-    include: [join(PROJECT, 'src/cli')],
-    exclude: [],
-  };
-  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(config));
-  const tsc = join(PROJECT, 'node_modules/.bin/tsc');
-  await promisify(execFile)(tsc, ['-p', join(directory, 'tsconfig.json')]);
-  const main = join(directory, 'cli/main.js');
+  const main = join(PROJECT, 'dist/cli/main.js');
   return {
     main,
     home,
     run: (args, options = {}) => runCli({ main, home, args, options }),
-    [Symbol.asyncDispose]: async () => {
-      await rm(directory, { recursive: true, force: true });
-      await rm(home, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => rm(home, { recursive: true, force: true }),
   };
 }
 
