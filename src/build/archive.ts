@@ -7,6 +7,8 @@ import { PaasError } from '../errors.js';
 import type { ArchiveReply, ArchiveTask } from './archive-worker.js';
 import type { Source } from './source.js';
 
+const CHECK_LIMIT_MS = 300_000;
+
 /** Compiled worker beside this file; tests name another. */
 const ARCHIVE_WORKER = new URL('./archive-worker.js', import.meta.url).pathname;
 
@@ -56,7 +58,11 @@ export function createSourceCheck(options: {
     await options.requireSpace();
     if (source.kind !== 'archive') return;
     const { path } = source;
-    const check = last.then(() => checkArchive({ path, maxBytes: options.maxBytes, from: 'upload' }));
+    const check = last.then(() => {
+      // Whoever uploaded it waits no longer, and the next one waits for this.
+      const signal = AbortSignal.timeout(CHECK_LIMIT_MS);
+      return checkArchive({ path, maxBytes: options.maxBytes, from: 'upload', signal });
+    });
     last = check.catch(() => undefined);
     await check;
   };

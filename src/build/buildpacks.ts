@@ -1,6 +1,6 @@
 // Runs buildpacks over a source in a container of the build image (docs/decisions/0010-buildpacks-in-one-container.md).
 
-import { PassThrough, type Readable } from 'node:stream';
+import { addAbortSignal, PassThrough, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pack as packFiles } from 'tar-fs';
 import { extract, type Pack, pack } from 'tar-stream';
@@ -69,7 +69,7 @@ export async function* runBuildpacks(options: {
     await engine.startContainer(id);
     sendConfig(streams, options.config);
     let step = 'of the buildpacks';
-    for await (const text of mergedText(streams)) {
+    for await (const text of mergedText(streams, signal)) {
       step = lastHeading(text) ?? step;
       yield text;
     }
@@ -160,8 +160,9 @@ function sendConfig(streams: Attachment, config: Readonly<Record<string, string>
   asReadable(tar).pipe(streams.stdin);
 }
 
-async function* mergedText(streams: Attachment): AsyncGenerator<string> {
-  const both = new PassThrough({ encoding: 'utf8' });
+/** Until both end, or `signal` aborts: the container's end is not waited for, it may not come. */
+async function* mergedText(streams: Attachment, signal: AbortSignal): AsyncGenerator<string> {
+  const both = addAbortSignal(signal, new PassThrough({ encoding: 'utf8' }));
   const sources = [streams.stdout, ...(streams.stderr === undefined ? [] : [streams.stderr])];
   let open = sources.length;
   for (const source of sources) {

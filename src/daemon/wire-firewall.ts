@@ -84,16 +84,28 @@ export function describeFirewall(state: FirewallState): Finding {
   }
 }
 
-/** Runs programs with this search path and nothing else of the environment. */
-export function runProgram(searchPath: string | undefined): RunProgram {
+/** The tools wait up to 5 s for each other. */
+const PROGRAM_LIMIT_MS = 30_000;
+
+/** Runs programs with this search path and nothing else of the environment; one that does not end is killed. */
+export function runProgram(searchPath: string | undefined, limitMs = PROGRAM_LIMIT_MS): RunProgram {
   return async ([program, ...args], input = '') => {
     const child = spawn(program, args, {
       // The system's directories are not in everybody's path.
       env: { PATH: `${searchPath ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`, LC_ALL: 'C' },
       stdio: 'pipe',
+      timeout: limitMs,
+      killSignal: 'SIGKILL',
     });
     const ended = new Promise<number>((resolve, reject) => {
       child.once('error', reject);
+      child.once('exit', (_, signal) => {
+        if (signal === null) return;
+        // What it started may hold its output open.
+        child.stdout.destroy();
+        child.stderr.destroy();
+        reject(new Error(`${program} was ended by ${signal}: it did not end in ${limitMs / 1000} s`));
+      });
       child.once('close', (code) => resolve(code ?? 1));
     });
     child.stdin.on('error', () => undefined);

@@ -14,6 +14,7 @@ import { dropCache, listCaches, planCaches } from './build-caches.js';
 import { type KeptFile, staleOutputs, staleRepositories, staleUploads, staleWork } from './kept-files.js';
 import { planLeftovers } from './leftovers.js';
 import { planImages } from './release-images.js';
+import { tryAll } from './try-all.js';
 
 export interface SweepDeps {
   readonly db: Database;
@@ -90,11 +91,11 @@ async function sweepImages(
   });
   for (const { id } of plan.expired) setReleaseStatus(db, { releaseId: id, status: 'expired' });
   for (const { id } of plan.revived) setReleaseStatus(db, { releaseId: id, status: 'succeeded' });
-  for (const image of plan.remove.slice(0, MAX_REMOVALS)) {
-    signal.throwIfAborted();
+  await tryAll(plan.remove.slice(0, MAX_REMOVALS), async (image) => {
+    if (signal.aborted) return;
     await engine.removeImage(image);
     log.info({ image }, 'image removed: no release that is kept runs it');
-  }
+  });
   return plan.remove.length > MAX_REMOVALS;
 }
 
@@ -119,9 +120,14 @@ async function sweepLeftovers(deps: SweepDeps, containers: readonly Container[])
     networks,
     nowMs: db.now(),
   });
-  for (const id of plan.containers) await engine.removeContainer(id);
-  for (const name of plan.volumes) await dropCache(engine, name);
-  for (const name of plan.networks) await engine.removeNetwork(name);
+  await tryAll(
+    [
+      ...plan.containers.map((id) => () => engine.removeContainer(id)),
+      ...plan.volumes.map((name) => () => dropCache(engine, name)),
+      ...plan.networks.map((name) => () => engine.removeNetwork(name)),
+    ],
+    (remove) => remove(),
+  );
   const count = plan.containers.length + plan.volumes.length + plan.networks.length;
   if (count > 0) log.info(plan, 'leftovers removed');
   return false;
@@ -163,10 +169,9 @@ async function sweepFiles(deps: SweepDeps, signal: AbortSignal): Promise<boolean
   add(folders.uploads, staleUploads(await listFolder(folders.uploads), { nowMs }));
   add(folders.temporary, staleWork(await listFolder(folders.temporary), { isBuilding, nowMs }));
   add(folders.repositories, staleRepositories(await listFolder(folders.repositories), { appIds, nowMs }));
-  for (const path of stale.slice(0, MAX_REMOVALS)) {
-    signal.throwIfAborted();
-    await rm(path, { recursive: true, force: true });
-  }
+  await tryAll(stale.slice(0, MAX_REMOVALS), async (path) => {
+    if (!signal.aborted) await rm(path, { recursive: true, force: true });
+  });
   if (stale.length > 0) deps.log.info({ count: stale.length }, 'old files removed');
   return stale.length > MAX_REMOVALS;
 }

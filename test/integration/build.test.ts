@@ -12,6 +12,7 @@ import { removeBuildContainers } from '../../src/build/interrupted.js';
 import type { Source } from '../../src/build/source.js';
 import { type Database, openDatabase } from '../../src/db/database.js';
 import { createDockerEngine } from '../../src/engine/docker.js';
+import { EngineFailedError } from '../../src/engine/docker-errors.js';
 import { readOpenFilesLimit } from '../../src/engine/open-files.js';
 import { type Account, createAccount } from '../../src/platform/accounts.js';
 import { type App, createApp } from '../../src/platform/apps.js';
@@ -370,6 +371,28 @@ describe('a build', () => {
     );
     expect(deploys.find(running.buildId)).toBeUndefined();
     await expectNothingLeft();
+  });
+
+  it('that is canceled gives its turn back also when the engine cannot remove its container', async () => {
+    const running = deploys.start({
+      app: newApp(),
+      by,
+      source: await commit({ 'build.sh': 'echo going; sleep 600' }),
+    });
+    for await (const text of running.output()) if (text.includes('going')) break;
+    const { removeContainer } = engine;
+    engine.removeContainer = async () => {
+      throw new EngineFailedError('service_unavailable', 'busy');
+    };
+    try {
+      const asked = performance.now();
+      await running.cancel('you asked for it');
+      expectWithin('a build is canceled', performance.now() - asked, 2000);
+      expect(await running.done).toMatchObject({ kind: 'canceled' });
+    } finally {
+      engine.removeContainer = removeContainer;
+      await removeBuildContainers(engine, pino({ level: 'silent' }));
+    }
   });
 
   it('that takes too long, makes too much or finds a full disk is refused', async () => {
