@@ -138,6 +138,8 @@ async function connect(
     copyOut(attachment.stdout, socket, SERVER_FRAME.stdout),
     attachment.stderr && copyOut(attachment.stderr, socket, SERVER_FRAME.stderr),
   ]);
+  // It may break before its end is waited for; then that tells.
+  output.catch(() => undefined);
   await oneOff.start();
   if (offer.windowSize !== undefined) await oneOff.resize(offer.windowSize);
   takeInput(offer, { socket, head, log: deps.log });

@@ -122,7 +122,7 @@ async function archiveCommit(
     },
   });
   const exited = once(git, 'exit');
-  const complaints = text(git.stderr);
+  const complaints = text(git.stderr).catch(() => '');
   await Promise.all([exited, pipeline(git.stdout, limit, createWriteStream(path, { mode: 0o600 }))]).catch(
     async (error: unknown) => {
       git.kill('SIGKILL');

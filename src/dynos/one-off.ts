@@ -86,6 +86,8 @@ export function createOneOffs(deps: OneOffDeps): OneOffs {
         });
       }
       await engine.stopContainer(container.id, { graceMs: HANG_UP_GRACE_MS });
+      // One that waits for its start would go on to it.
+      if (container.state === 'created') await engine.removeContainer(container.id);
     },
     async adopt() {
       for (const container of await engine.listContainers()) {

@@ -209,10 +209,12 @@ class Watcher implements ReleaseWatcher {
         versions.set(serverName(container), container.releaseVersion);
     }
     this.#meter.take(counts, ({ server }) => versions.get(server), db.now());
-    for (const appId of this.#watched) {
-      if (getApp(db, appId) === undefined) this.#watched.delete(appId);
-      else wake(appId);
+    for (const appId of [...this.#watched, ...this.#settled.keys()]) {
+      if (getApp(db, appId) !== undefined) continue;
+      this.#watched.delete(appId);
+      this.#settled.delete(appId);
     }
+    for (const appId of this.#watched) wake(appId);
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -72,6 +72,17 @@ it('fills the place of a dyno that crashed and cannot be removed', async () => {
   await eventually('the old one is gone', async () => !(await isThere(stuck)));
 });
 
+it('never starts a one-off dyno that was killed before its start', async () => {
+  const app = house.createApp('one-off');
+  await house.deploy(app, { web: WEB });
+  const { oneOffs } = house.dynos;
+  const request = { app, command: 'sleep 600', env: {}, tty: false, attach: false };
+  const oneOff = await oneOffs.create(request);
+  await oneOffs.kill(app, oneOff.dyno.name);
+  await expect(oneOff.start()).rejects.toMatchObject({ id: 'not_found' });
+  expect(await oneOffs.list(app)).toEqual([]);
+});
+
 /** A container of the place `clock.1` that is never started. */
 function create(app: App, role: string): string {
   const labels = {
