@@ -1,8 +1,10 @@
 // What has to be looked at now and then beside a running HAProxy: access lines that it could not write, and the size of
 // the file of its own messages, which it only appends to.
 
-import { stat, truncate } from 'node:fs/promises';
+import { readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
+const DROPPED_FILE = 'dropped-lines.json';
 const MESSAGES_LIMIT_BYTES = 5 * 1024 * 1024;
 
 /** Lines that HAProxy's workers have dropped, from their own counts (`DroppedLogs`), which begin with each worker. */
@@ -15,9 +17,9 @@ export class DroppedLines {
     return this.#total;
   }
 
-  /** No worker has run yet: all that the first look finds is new. */
-  begin(): void {
-    this.#counts = new Map();
+  /** What the workers had dropped at the newest look; without: none has run yet, and all is new. */
+  begin(counts: ReadonlyMap<number, number> = new Map()): void {
+    this.#counts = counts;
   }
 
   /**
@@ -33,6 +35,36 @@ export class DroppedLines {
     this.#total += more;
     return more;
   }
+}
+
+/** The counts of the newest look, by worker, and when that was, epoch ms. */
+export interface KeptCounts {
+  readonly counts: ReadonlyMap<number, number>;
+  readonly at: number;
+}
+
+/** Keeps them beside HAProxy, in `dir`, for the next daemon, which tells what HAProxy drops while there is none. */
+export async function keepCounts(dir: string, counts: ReadonlyMap<number, number>): Promise<void> {
+  const path = join(dir, DROPPED_FILE);
+  await writeFile(`${path}.new`, JSON.stringify([...counts]), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+/** What was kept last; undefined when nothing was, or nothing that can be read. */
+export async function recallCounts(dir: string): Promise<KeptCounts | undefined> {
+  const path = join(dir, DROPPED_FILE);
+  try {
+    const pairs: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (!Array.isArray(pairs)) return undefined;
+    const counts = new Map(pairs.filter(isPair));
+    return { counts, at: (await stat(path)).mtimeMs };
+  } catch {
+    return undefined;
+  }
+}
+
+function isPair(value: unknown): value is [number, number] {
+  return Array.isArray(value) && value.length === 2 && value.every(Number.isSafeInteger);
 }
 
 /** Empties the file when it is large: HAProxy goes on at the new end. */

@@ -11,7 +11,7 @@ import { type Logger, RepeatedFailure } from '../log.js';
 import { backendName, type RenderedRouter, renderRouter } from './config.js';
 import { HaproxyMaster } from './haproxy-master.js';
 import { checkConfigFile, endHaproxy, MESSAGES_FILE, spawnHaproxy } from './haproxy-process.js';
-import { DroppedLines, limitMessages } from './housekeeping.js';
+import { DroppedLines, keepCounts, limitMessages, recallCounts } from './housekeeping.js';
 import { createRouterFiles, type RouterFiles } from './router-files.js';
 import { checkAppId, checkServerName, type RouterState } from './router-state.js';
 import { type Ask, askReload, withWorker } from './runtime-api.js';
@@ -55,8 +55,11 @@ export interface RouterOptions extends RouterSettings {
   /** The named pipe that HAProxy writes its access log to. */
   readonly accessLogPath: string;
   readonly log: Logger;
-  /** Told within ten seconds how many lines of the access log HAProxy has dropped since the last time. */
-  readonly onDroppedLines?: ((count: number) => void) | undefined;
+  /**
+   * Told within ten seconds how many lines of the access log HAProxy has dropped since the last time; `since` (epoch ms)
+   * is when an earlier daemon looked last, for those that were dropped while there was none.
+   */
+  readonly onDroppedLines?: ((count: number, since: number | undefined) => void) | undefined;
   /** Aborted when the daemon ends: HAProxy runs on, unwatched. */
   readonly signal: AbortSignal;
 }
@@ -64,6 +67,7 @@ export interface RouterOptions extends RouterSettings {
 const WATCH_INTERVAL_MS = 150;
 /** Rounds of the watch, ten seconds. */
 const HOUSEKEEPING_EVERY = 66;
+
 /** Makes a router over the HAProxy of `options.dir`. Nothing happens before `start`. */
 export function createRouter(options: RouterOptions): Router {
   return new HaproxyRouter(options);
@@ -83,6 +87,7 @@ class HaproxyRouter implements Router {
   #hasLeftovers = false;
   readonly #files: RouterFiles;
   readonly #droppedLines = new DroppedLines();
+  #lookedAt: number | undefined;
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -98,7 +103,12 @@ class HaproxyRouter implements Router {
       if (running === undefined) {
         await this.#startAgain();
         this.#droppedLines.begin();
-      } else this.#options.log.info({ pid: running.master }, 'router adopted');
+      } else {
+        const kept = await recallCounts(this.#options.dir);
+        if (kept !== undefined) this.#droppedLines.begin(kept.counts);
+        this.#lookedAt = kept?.at;
+        this.#options.log.info({ pid: running.master }, 'router adopted');
+      }
     });
     const either = anySignal(this.#options.signal, this.#stopped.signal);
     this.#watch(either.signal).catch((err: unknown) => {
@@ -232,7 +242,7 @@ class HaproxyRouter implements Router {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    // Housekeeping comes in the first round: what an adopted HAProxy dropped before is old news.
+    // Housekeeping comes in the first round: an adopted HAProxy may have dropped lines while nobody looked.
     let round = -1;
     const { log } = this.#options;
     const text = 'router could not be looked after';
@@ -278,8 +288,12 @@ class HaproxyRouter implements Router {
     const more = this.#droppedLines.look(counts);
     if (more > 0) {
       this.#options.log.warn({ count: more }, 'access log lines were dropped');
-      this.#options.onDroppedLines?.(more);
+      this.#options.onDroppedLines?.(more, this.#lookedAt);
     }
+    this.#lookedAt = undefined;
     await limitMessages(join(this.#options.dir, MESSAGES_FILE));
+    await keepCounts(this.#options.dir, counts).catch((err: unknown) =>
+      this.#options.log.debug({ err }, 'counts of dropped lines are not kept'),
+    );
   }
 }

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import http2 from 'node:http2';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -342,6 +343,27 @@ describe('the access log', () => {
     }
     expect(read).toBeLessThan(100);
     await expect.poll(() => log.router.droppedLines(), WAIT).toBe(100 - read);
+  }, 60_000);
+
+  test('tells the next daemon of lines that found no place while there was none', async () => {
+    const told: [number, number | undefined][] = [];
+    await using log = await startRouter({ onDroppedLines: (...drop) => told.push(drop) });
+    await log.router.apply(log.state([appWith('a.test', [], 'blank')]));
+    await expect.poll(() => readdirSync(log.dir), WAIT).toContain('dropped-lines.json');
+    log.stopDaemon();
+    const stoppedAt = Date.now();
+    const urls = `http://127.0.0.1:${log.port}/${'a'.repeat(1000)}?[1-100]`;
+    execFileSync('curl', ['-s', '-o', '/dev/null', '-H', 'host: a.test', urls]);
+    await log.restartDaemon();
+    await expect.poll(() => told.length, WAIT).toBe(1);
+    const stop = new AbortController();
+    let read = 0;
+    for await (const batch of receiveAccessLog({ path: log.accessLogPath, signal: stop.signal })) {
+      for (const { lineCount } of batch) read += lineCount;
+      stop.abort();
+    }
+    expect(told).toEqual([[100 - read, expect.any(Number)]]);
+    expect(told[0]?.[1]).toBeLessThan(stoppedAt);
   }, 60_000);
 
   test('keeps lines for a reader that was away', async () => {

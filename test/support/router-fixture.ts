@@ -27,7 +27,7 @@ export interface RouterFixture extends AsyncDisposable {
 
 export interface RouterOverrides {
   runAs?: { user: string; group: string };
-  onDroppedLines?: (count: number) => void;
+  onDroppedLines?: (count: number, since: number | undefined) => void;
 }
 
 /** Starts a router that knows no app yet, on a free port. */
