@@ -69,10 +69,12 @@ const AT = {
 
 const ORDINARY = 0;
 const BLANK = 1;
-const ODD = 2;
-/** What a byte is: visible and the same inside quotation marks and out, a blank, or neither. */
+const END = 2;
+const ODD = 3;
+/** What a byte is: visible and the same inside quotation marks and out, a blank, the end of a line, or none of these. */
 const KIND = Uint8Array.from({ length: 256 }, (_, byte) => {
   if (byte === 0x20) return BLANK;
+  if (byte === LF) return END;
   return byte < 0x21 || byte > 0x7e || '"\\#'.includes(String.fromCharCode(byte)) ? ODD : ORDINARY;
 });
 
@@ -105,47 +107,52 @@ export class AccessLogReader {
    */
   read(bytes: Buffer, size: number): { batch: AppAccess[]; taken: number } {
     let from = 0;
-    for (let end = bytes.indexOf(LF); end >= 0 && end < size; end = bytes.indexOf(LF, from)) {
-      if (!this.#takeOrdinary(bytes, from, end)) this.#takeOther(bytes.toString('latin1', from, end));
+    while (from < size) {
+      let end = scanOrdinary(bytes, from, size, this.#starts);
+      if (end < 0 || !this.#takeOrdinary(bytes, from, end)) {
+        end = bytes.indexOf(LF, from);
+        if (end < 0 || end >= size) break;
+        this.#takeOther(bytes.toString('latin1', from, end));
+      }
       from = end + 1;
     }
     return { batch: this.#close(), taken: size - from > LINE_LIMIT ? size : from };
   }
 
-  /** False when the line is not an ordinary one: then nothing has happened. */
-  #takeOrdinary(bytes: Buffer, from: number, to: number): boolean {
-    if (!isOrdinary(bytes, from, to, this.#starts)) return false;
+  /**
+   * Takes a line that `scanOrdinary` has gone over, up to `end`. False when it is not an ordinary one: then nothing has
+   * happened. Flat, without functions of its own: those would be made anew for each line.
+   */
+  #takeOrdinary(bytes: Buffer, from: number, end: number): boolean {
     const starts = this.#starts;
-    const at = (field: number) => starts[field] ?? 0;
-    const connectMs = readNumber(bytes, at(AT.connect));
-    const responseMs = readNumber(bytes, at(AT.response));
-    const activeMs = readNumber(bytes, at(AT.active));
-    const status = readNumber(bytes, at(AT.status));
+    if (!isOrdinary(bytes, from, end, starts)) return false;
+    const connectMs = readNumber(bytes, at(starts, AT.connect));
+    const responseMs = readNumber(bytes, at(starts, AT.response));
+    const activeMs = readNumber(bytes, at(starts, AT.active));
+    const status = readNumber(bytes, at(starts, AT.status));
     // A tunnel, or an answer that never began.
     if (connectMs < 0 || responseMs < 0 || activeMs < 0 || status < 200 || status > 599) return false;
-    const queueMs = Math.max(readNumber(bytes, at(AT.queue)), 0);
-    const headersMs = Math.max(readNumber(bytes, at(AT.headers)), 0);
-    const open = this.#openFor(bytes, at(AT.app), at(AT.code) - 1);
-    const out = room(open, to - from + MAX_ADDED);
-    let length = open.length;
-    const field = (label: Buffer, place: number, end = at(place + 1) - 1) => {
-      length = copy(label, 0, label.length, out, length);
-      length = copy(bytes, at(place), end, out, length);
-    };
-    field(LABEL.method, AT.method);
-    field(LABEL.path, AT.path);
-    field(LABEL.host, AT.host);
-    field(LABEL.requestId, AT.requestId);
-    field(LABEL.fwd, AT.client);
-    field(LABEL.dyno, AT.server, at(AT.server) + dynoLength(bytes, at(AT.server), at(AT.version) - 1));
-    length = copy(LABEL.connect, 0, LABEL.connect.length, out, length);
-    length = putNumber(connectMs + queueMs, out, length);
-    length = copy(LABEL.service, 0, LABEL.service.length, out, length);
-    length = putNumber(Math.max(activeMs - headersMs - queueMs - connectMs, 0), out, length);
-    field(LABEL.status, AT.status);
-    field(LABEL.bytes, AT.bytes);
-    const protocol = bytes[at(AT.tls)] === ONE ? LABEL.https : LABEL.http;
-    open.length = copy(protocol, 0, protocol.length, out, length);
+    const queueMs = Math.max(readNumber(bytes, at(starts, AT.queue)), 0);
+    const headersMs = Math.max(readNumber(bytes, at(starts, AT.headers)), 0);
+    const open = this.#openFor(bytes, at(starts, AT.app), at(starts, AT.code) - 1);
+    const out = room(open, end - from + MAX_ADDED);
+    const dyno = at(starts, AT.server);
+    const dynoEnd = dyno + dynoLength(bytes, dyno, at(starts, AT.version) - 1);
+    let to = putField(LABEL.method, bytes, starts, AT.method, out, open.length);
+    to = putField(LABEL.path, bytes, starts, AT.path, out, to);
+    to = putField(LABEL.host, bytes, starts, AT.host, out, to);
+    to = putField(LABEL.requestId, bytes, starts, AT.requestId, out, to);
+    to = putField(LABEL.fwd, bytes, starts, AT.client, out, to);
+    to = copy(LABEL.dyno, 0, LABEL.dyno.length, out, to);
+    to = copy(bytes, dyno, dynoEnd, out, to);
+    to = copy(LABEL.connect, 0, LABEL.connect.length, out, to);
+    to = putNumber(connectMs + queueMs, out, to);
+    to = copy(LABEL.service, 0, LABEL.service.length, out, to);
+    to = putNumber(Math.max(activeMs - headersMs - queueMs - connectMs, 0), out, to);
+    to = putField(LABEL.status, bytes, starts, AT.status, out, to);
+    to = putField(LABEL.bytes, bytes, starts, AT.bytes, out, to);
+    const protocol = bytes[at(starts, AT.tls)] === ONE ? LABEL.https : LABEL.http;
+    open.length = copy(protocol, 0, protocol.length, out, to);
     count(open, status, true, connectMs + responseMs);
     return true;
   }
@@ -207,33 +214,59 @@ function count(open: Open, status: number, reached: boolean, firstByteMs: number
   if (firstByteMs !== undefined) open.firstByteMs.push(firstByteMs);
 }
 
-/** Whether a dyno has answered and all went well, without a byte that is written otherwise. Fills in `starts`. */
-function isOrdinary(bytes: Buffer, from: number, to: number, starts: Int32Array): boolean {
+/**
+ * Fills in `starts` for the line that begins at `from`. Gives where it ends; -1 when it has not as many fields as each line, or
+ * a byte that is written otherwise, or no end before `size`.
+ */
+function scanOrdinary(bytes: Buffer, from: number, size: number, starts: Int32Array): number {
   let field = 0;
   starts[0] = from;
-  for (let at = from; at < to; at += 1) {
-    const kind = KIND[bytes[at] ?? 0];
+  for (let place = from; place < size; place += 1) {
+    const kind = KIND[bytes[place] ?? 0];
     if (kind === ORDINARY) continue;
     field += 1;
-    if (kind === ODD || field === FIELDS) return false;
-    starts[field] = at + 1;
+    starts[field] = place + 1;
+    if (kind === END) return field === FIELDS ? place : -1;
+    if (kind === ODD || field === FIELDS) return -1;
   }
-  if (field !== FIELDS - 1) return false;
-  starts[FIELDS] = to + 1;
-  const at = (place: number) => starts[place] ?? 0;
-  const isEmpty = (place: number) => bytes[at(place)] === DASH && at(place + 1) - at(place) === 2;
+  return -1;
+}
+
+/** Whether a dyno has answered and all went well. */
+function isOrdinary(bytes: Buffer, from: number, end: number, starts: Int32Array): boolean {
   return (
     startsWith(bytes, from, PREFIX) &&
-    !isEmpty(AT.app) &&
-    isEmpty(AT.code) &&
-    bytes[at(AT.end)] === DASH &&
-    bytes[at(AT.end) + 1] === DASH &&
-    bytes[at(AT.server)] !== LESS_THAN &&
-    startsWith(bytes, at(AT.version), VERSION) &&
-    at(AT.path) - at(AT.method) <= METHOD_LIMIT &&
-    to - at(AT.path) <= PATH_LIMIT &&
-    bytes[at(AT.path)] === SLASH
+    !isEmpty(bytes, starts, AT.app) &&
+    isEmpty(bytes, starts, AT.code) &&
+    bytes[at(starts, AT.end)] === DASH &&
+    bytes[at(starts, AT.end) + 1] === DASH &&
+    bytes[at(starts, AT.server)] !== LESS_THAN &&
+    startsWith(bytes, at(starts, AT.version), VERSION) &&
+    at(starts, AT.path) - at(starts, AT.method) <= METHOD_LIMIT &&
+    end - at(starts, AT.path) <= PATH_LIMIT &&
+    bytes[at(starts, AT.path)] === SLASH
   );
+}
+
+function at(starts: Int32Array, field: number): number {
+  return starts[field] ?? 0;
+}
+
+function isEmpty(bytes: Buffer, starts: Int32Array, field: number): boolean {
+  return bytes[at(starts, field)] === DASH && at(starts, field + 1) - at(starts, field) === 2;
+}
+
+/** The label and the field behind it. */
+function putField(
+  label: Buffer,
+  bytes: Buffer,
+  starts: Int32Array,
+  field: number,
+  out: Buffer,
+  to: number,
+): number {
+  const labelled = copy(label, 0, label.length, out, to);
+  return copy(bytes, at(starts, field), at(starts, field + 1) - 1, out, labelled);
 }
 
 function startsWith(bytes: Buffer, from: number, text: Buffer): boolean {
