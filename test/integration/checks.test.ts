@@ -125,11 +125,10 @@ describe('checks', () => {
       phases: ['liveness'],
       settings: { path: '/health', interval: 1, attempts: 2 },
     });
+    // A dyno of the release before would take the request and be broken in vain.
+    await eventually('only the new release is there', async () => (await containersOf(app)).length === 1);
     const before = (await house.dynos.list(app))[0]?.containerId ?? '';
-    await eventually(
-      'the new release serves',
-      async () => (await house.request(app, '/break')).status === 200,
-    );
+    await asks(app, '/break');
     await replaced(app, before);
     const text = await eventually('the line', async () => {
       const log = await house.logText(app);

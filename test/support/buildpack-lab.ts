@@ -158,7 +158,7 @@ function runningSlug(container: Docker.Container): RunningSlug {
   const isRunning = async () => (await container.inspect()).State.Running;
   const request = async (path: string) => {
     const ip = Object.values((await container.inspect()).NetworkSettings.Networks)[0]?.IPAddress;
-    return fetch(`http://${ip}:5000${path}`, { signal: AbortSignal.timeout(5000) });
+    return fetch(`http://${ip}:5000${path}`, { signal: AbortSignal.timeout(20_000) });
   };
   const listens = async (deadlineMs: number) => {
     const deadline = Date.now() + deadlineMs;
@@ -173,7 +173,7 @@ function runningSlug(container: Docker.Container): RunningSlug {
   const logs = async () => plainLog(await container.logs({ stdout: true, stderr: true, follow: false }));
   return {
     get: async (path) => {
-      if (!(await listens(20_000))) throw new Error(`The app does not listen on its port:\n${await logs()}`);
+      if (!(await listens(90_000))) throw new Error(`The app does not listen on its port:\n${await logs()}`);
       return request(path);
     },
     listens,
