@@ -53,13 +53,23 @@ const CALL_DEADLINE_MS = 10_000;
 const MAX_WAITING_LINES = 10_000;
 const MAX_BATCH_LINES = 1000;
 
-/** `clientId` is unique for each start of the daemon. */
-export function createLogClient(options: { socketPath: string; clientId: string; log: Logger }): LogClient {
-  const { socketPath, clientId, log } = options;
+/**
+ * `clientId` is unique for each start of the daemon. A call that the collector does not answer in time rejects with
+ * PaasError `service_unavailable`.
+ */
+export function createLogClient(options: {
+  socketPath: string;
+  clientId: string;
+  log: Logger;
+  /** How long one call may take; undefined: as in production. */
+  callDeadlineMs?: number | undefined;
+}): LogClient {
+  const { socketPath, clientId, log, callDeadlineMs = CALL_DEADLINE_MS } = options;
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const closing = new AbortController();
-  const post = async (path: string, body: unknown, deadlineMs = CALL_DEADLINE_MS) =>
+  const post = async (path: string, body: unknown, deadlineMs = callDeadlineMs) =>
     await callUntil({ socketPath, agent, path, body, deadlineMs });
+  const ask = (call: Call) => callOnce({ ...call, signal: AbortSignal.timeout(callDeadlineMs) });
   const writer = new Writer({ clientId, log, post, signal: closing.signal });
   const tailBatches = (tail: TailOptions) => followBatches(socketPath, tail);
   return {
@@ -78,9 +88,9 @@ export function createLogClient(options: { socketPath: string; clientId: string;
     forgetApp: async (appId) => {
       await post('/forget', { appId });
     },
-    health: () => readHealth(socketPath, AbortSignal.timeout(CALL_DEADLINE_MS)),
-    stats: async () => JSON.parse(await callOnce({ socketPath, path: '/stats' })) as CollectorStats,
-    requests: async () => JSON.parse(await callOnce({ socketPath, agent, path: '/requests' })) as unknown,
+    health: () => readHealth(socketPath, AbortSignal.timeout(callDeadlineMs)),
+    stats: async () => JSON.parse(await ask({ socketPath, path: '/stats' })) as CollectorStats,
+    requests: async () => JSON.parse(await ask({ socketPath, agent, path: '/requests' })) as unknown,
     close() {
       closing.abort();
       agent.destroy();
@@ -245,9 +255,9 @@ async function callUntil(options: Call & { deadlineMs: number }): Promise<string
 }
 
 /** Throws PaasError `service_unavailable` when the call is taken but not answered in time. */
-async function callOnce(options: Call): Promise<string> {
-  const signal = options.signal ?? AbortSignal.timeout(CALL_DEADLINE_MS);
-  return await call({ ...options, signal }).catch((cause: unknown) => {
+async function callOnce(options: Call & { signal: AbortSignal }): Promise<string> {
+  const { signal } = options;
+  return await call(options).catch((cause: unknown) => {
     if (!signal.aborted) throw cause;
     throw new PaasError('service_unavailable', 'The log collector stands still: it does not answer.', {
       cause,
