@@ -8,7 +8,7 @@ let watch: LoopWatch | undefined;
 
 afterEach(() => watch?.stop());
 
-function watchThis() {
+function watchThis(startUpMs = 0) {
   const said: { level: string; fields: Record<string, unknown>; text: string }[] = [];
   const say = (level: string) => (fields: unknown, text: unknown) =>
     void said.push({ level, fields: fields as Record<string, unknown>, text: String(text) });
@@ -16,7 +16,7 @@ function watchThis() {
     work: () => ({ builds: ['shop'], passMs: 12 }),
     log: { warn: say('warn'), info: say('info') } as never,
     // The window is shorter than a minute; whoever runs this may be late by itself.
-    timing: { tickMs: 20, windowMs: 2000, limits: { p99Ms: 600, maxMs: 800 } },
+    timing: { tickMs: 20, windowMs: 2000, startUpMs, limits: { p99Ms: 600, maxMs: 800 } },
   });
   return { said, watch };
 }
@@ -58,6 +58,24 @@ describe('watchEventLoop', () => {
     await eventually('the next alarm', () => said.filter(({ level }) => level === 'warn').length === 2);
     const last = said.at(-1)?.fields as { lateMs: number; cpuMs: number };
     expect(last.cpuMs).toBeLessThan(last.lateMs / 2);
+  });
+});
+
+describe('a start', () => {
+  it('is no alarm, and nothing that is remembered', async () => {
+    const { said, watch: watching } = watchThis(3000);
+    compute(1500);
+    await eventually('it is told', () => said.length > 0);
+    expect(said[0]).toMatchObject({
+      level: 'info',
+      text: expect.stringMatching(/^while the daemon started/),
+    });
+    expect(watching.lag()).toEqual({ p99Ms: 0, maxMs: 0 });
+    expect(watching.finding()).toMatchObject({ status: 'ok', detail: 'the daemon has just started' });
+    await eventually('it is over', () => watching.lag().maxMs > 0);
+    expect(watching.finding()).toMatchObject({ status: 'ok' });
+    compute(1500);
+    await eventually('an alarm', () => said.some(({ level }) => level === 'warn'));
   });
 });
 
