@@ -58,10 +58,10 @@ export async function execInContainer(
     };
     socket.once('end', onEnd).once('close', onEnd).once('error', onEnd);
   });
-  if (!ended) await killExec(exec, signal);
+  const endedBefore = ended ? undefined : await killExec(exec, signal);
   socket.on('error', () => undefined).destroy();
   signal.throwIfAborted();
-  if (!ended) return { exitCode: undefined, output: output.text() };
+  if (!ended) return { exitCode: endedBefore, output: output.text() };
   const { ExitCode } = await exec.inspect({ abortSignal }).catch(fail);
   return { exitCode: ExitCode ?? -1, output: output.text() };
 }
@@ -87,15 +87,22 @@ class BoundedOutput {
   }
 }
 
-/** Kills what the command started, as far as it did not leave its parents. Waits for one that is still being started. */
-async function killExec(exec: Docker.Exec, signal: AbortSignal): Promise<void> {
+/**
+ * Kills what the command started, as far as it did not leave its parents. Waits for one that is still being started. The
+ * exit code of one that had ended: what it left behind may hold its output open.
+ */
+async function killExec(exec: Docker.Exec, signal: AbortSignal): Promise<number | undefined> {
   const deadline = performance.now() + START_MS;
   for (;;) {
     const seen = await exec.inspect({ abortSignal: signal }).catch(() => undefined);
     // Without an exit code it has not ended, and without a process id it has not begun.
-    if (seen === undefined || typeof seen.ExitCode === 'number') return;
-    if (seen.Pid > 1) return killTree(seen.Pid);
-    if (signal.aborted || performance.now() > deadline) return;
+    if (seen === undefined) return undefined;
+    if (typeof seen.ExitCode === 'number') return seen.ExitCode;
+    if (seen.Pid > 1) {
+      killTree(seen.Pid);
+      return undefined;
+    }
+    if (signal.aborted || performance.now() > deadline) return undefined;
     await sleep(LOOK_MS);
   }
 }

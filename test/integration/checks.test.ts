@@ -213,6 +213,13 @@ describe('checks', () => {
       signal: AbortSignal.timeout(patience(60_000)),
     });
     expect(hasty.exitCode).toBeUndefined();
+    const leaving = await house.engine.runInContainer(id, ['sh', '-c', 'sleep 7654 & exit 3'], {
+      // Shorter than the engine waits for the output of what is left behind.
+      timeoutMs: 1500,
+      maxOutputBytes: 3,
+      signal: AbortSignal.timeout(patience(60_000)),
+    });
+    expect(leaving.exitCode).toBe(3);
     await eventually('no command', async () =>
       ['[]', '<no value>'].includes(await docker('inspect', '-f', '{{.ExecIDs}}', id)),
     );
