@@ -2,7 +2,7 @@
 // git takes as long to start for each of them as for a push: its answer is kept for as long as the files that it read say
 // the same. docs/decisions/0180-what-a-push-asks-git.md
 
-import { readdir } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type GitPlace, readIfThere, runGit } from './repository.js';
 
@@ -34,7 +34,7 @@ export function createAdvertisements(place: GitPlace): (asked: Advertisement) =>
 
   async function askFor(asked: Advertisement, refs: string): Promise<string | undefined> {
     const text = await askGit(asked);
-    return (await readRefs(asked.repository)) === refs ? text : undefined;
+    return readRefs(asked.repository) === refs ? text : undefined;
   }
 
   function keep(key: string, fresh: Kept): Kept {
@@ -48,7 +48,7 @@ export function createAdvertisements(place: GitPlace): (asked: Advertisement) =>
   }
 
   return async (asked) => {
-    const refs = await readRefs(asked.repository);
+    const refs = readRefs(asked.repository);
     if (refs === undefined) return await askGit(asked);
     const key = JSON.stringify([asked.repository, asked.command, asked.env]);
     const present = kept.get(key);
@@ -58,8 +58,8 @@ export function createAdvertisements(place: GitPlace): (asked: Advertisement) =>
 }
 
 /** All that git reads of its refs (gitrepository-layout(5)), as one text; undefined when that is much. */
-async function readRefs(repository: string): Promise<string | undefined> {
-  const entries = await readdir(join(repository, 'refs'), { recursive: true, withFileTypes: true });
+function readRefs(repository: string): string | undefined {
+  const entries = readdirSync(join(repository, 'refs'), { recursive: true, withFileTypes: true });
   const loose = entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
@@ -68,7 +68,7 @@ async function readRefs(repository: string): Promise<string | undefined> {
   // Loose ones before packed ones, as they move.
   const paths = [...loose, ...['HEAD', 'packed-refs', 'shallow'].map((name) => join(repository, name))];
   const files: [string, string][] = [];
-  for (const path of paths) files.push([path, (await readIfThere(path)) ?? '']);
+  for (const path of paths) files.push([path, readIfThere(path) ?? '']);
   const text = JSON.stringify(files);
   return text.length <= MAX_LENGTH ? text : undefined;
 }

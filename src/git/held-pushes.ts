@@ -81,7 +81,7 @@ export function createHeldPushes(deps: { db: Database; place: GitPlace; log: Log
       await mkdir(held, { recursive: true, mode: 0o700 });
       try {
         // Git makes none for a push of objects that are all there.
-        if (quarantine !== undefined && existsSync(quarantine)) await linkObjects(quarantine, held);
+        if (quarantine !== undefined && existsSync(quarantine)) linkObjects(quarantine, held);
       } catch (error) {
         await removeObjectDirectory(held);
         throw error;
@@ -119,7 +119,7 @@ async function checkBranch(
 ): Promise<void> {
   const { repositoryPath: repository, commit, branch, objectEnv } = source;
   if (branch === undefined) return;
-  const present = await readRef(repository, branch.ref);
+  const present = readRef(repository, branch.ref);
   const isAsSeen = (present ?? '0'.repeat(branch.oldId.length)) === branch.oldId;
   if (isAsSeen || (present === commit && !isStrict)) return;
   if (present === undefined || isStrict) throw staleError(branch.ref);
@@ -132,8 +132,8 @@ async function checkBranch(
 
 async function moveBranch(place: GitPlace, source: GitSource, held: string): Promise<void> {
   const { repositoryPath: repository, commit, branch } = source;
-  if (branch === undefined || (await readRef(repository, branch.ref)) === commit) return;
-  await linkObjects(held, join(repository, 'objects'));
+  if (branch === undefined || readRef(repository, branch.ref) === commit) return;
+  linkObjects(held, join(repository, 'objects'));
   await addShallowRoots(place, { repository, commit, held });
   await runGit(place, ['--git-dir', repository, 'update-ref', branch.ref, commit]);
   const other = DEPLOY_REFS.find((ref) => ref !== branch.ref);

@@ -1,18 +1,20 @@
-// Objects of git from one directory into another as hard links: quick, and the bytes are there once.
+// Objects of git from one directory into another as hard links: quick, and the bytes are there once. Without waiting between
+// the calls: on a disk of its own each takes a tenth of what handing it to another thread does, and git unpacks at most
+// 100 objects of a push.
 
-import { link, mkdir, readdir } from 'node:fs/promises';
+import { linkSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
  * Links all objects and packs of `from` into `to`, on the same file system. What is there already stays: an object's
  * name is its content. Throws when `from` goes away meanwhile.
  */
-export async function linkObjects(from: string, to: string): Promise<void> {
-  for (const folder of await readdir(from, { withFileTypes: true })) {
+export function linkObjects(from: string, to: string): void {
+  for (const folder of readdirSync(from, { withFileTypes: true })) {
     if (!folder.isDirectory() || !/^(pack|[0-9a-f]{2})$/.test(folder.name)) continue;
-    await mkdir(join(to, folder.name), { recursive: true });
-    for (const name of inOrder(await readdir(join(from, folder.name))))
-      await linkFile(join(from, folder.name, name), join(to, folder.name, name));
+    mkdirSync(join(to, folder.name), { recursive: true });
+    for (const name of inOrder(readdirSync(join(from, folder.name))))
+      linkFile(join(from, folder.name, name), join(to, folder.name, name));
   }
 }
 
@@ -24,8 +26,10 @@ function inOrder(names: readonly string[]): string[] {
     .sort((a, b) => Number(isIndex(a)) - Number(isIndex(b)));
 }
 
-async function linkFile(from: string, to: string): Promise<void> {
-  await link(from, to).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+function linkFile(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
 }

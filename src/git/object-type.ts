@@ -1,6 +1,6 @@
 // What kind of object an id names.
 
-import { open } from 'node:fs/promises';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, inflateSync } from 'node:zlib';
 import { type GitPlace, runGit } from './repository.js';
@@ -19,8 +19,8 @@ interface NamedObject {
 export async function objectType(place: GitPlace, object: NamedObject): Promise<string | undefined> {
   const { repository, id, env } = object;
   return (
-    (await looseType(env['GIT_OBJECT_DIRECTORY'], id)) ??
-    (await looseType(join(repository, 'objects'), id)) ??
+    looseType(env['GIT_OBJECT_DIRECTORY'], id) ??
+    looseType(join(repository, 'objects'), id) ??
     (await runGit(place, ['--git-dir', repository, 'cat-file', '-t', id], env).then(
       (text) => text.trim(),
       () => undefined,
@@ -32,18 +32,24 @@ export async function objectType(place: GitPlace, object: NamedObject): Promise<
 const HEAD_BYTES = 512;
 
 /** From the object's own file (gitrepository-layout(5)); undefined when there is none, or none that can be read. */
-async function looseType(directory: string | undefined, id: string): Promise<string | undefined> {
+function looseType(directory: string | undefined, id: string): string | undefined {
   if (directory === undefined) return undefined;
-  const file = await open(join(directory, id.slice(0, 2), id.slice(2))).catch(() => undefined);
-  if (file === undefined) return undefined;
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES));
-    // The file goes on behind what was read.
-    const head = inflateSync(buffer.subarray(0, bytesRead), { finishFlush: constants.Z_SYNC_FLUSH });
+    // The file goes on behind what is read.
+    const start = readStart(join(directory, id.slice(0, 2), id.slice(2)));
+    const head = inflateSync(start, { finishFlush: constants.Z_SYNC_FLUSH });
     return /^(commit|tag|tree|blob) \d+\0/.exec(head.toString('latin1'))?.[1];
   } catch {
     return undefined;
+  }
+}
+
+function readStart(path: string): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(HEAD_BYTES);
+    return bytes.subarray(0, readSync(file, bytes, 0, HEAD_BYTES, 0));
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }

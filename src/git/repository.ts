@@ -1,8 +1,8 @@
 // The bare repository of an app: made when first needed, read and written by git itself.
 
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -39,7 +39,7 @@ export function heldDirectory(repository: string): string {
 /** Makes the app's repository if it is absent; safe to call at the same time. */
 export async function ensureRepository(place: GitPlace, appId: AppId): Promise<string> {
   const path = repositoryPath(place, appId);
-  if (await exists(join(path, 'HEAD'))) return path;
+  if (existsSync(join(path, 'HEAD'))) return path;
   const making = beingMade.get(path) ?? makeRepository(place, path).finally(() => beingMade.delete(path));
   beingMade.set(path, making);
   await making;
@@ -59,7 +59,7 @@ async function makeRepository(place: GitPlace, path: string): Promise<void> {
     await rename(fresh, path);
   } catch (error) {
     await rm(fresh, { recursive: true, force: true });
-    if (!(await exists(join(path, 'HEAD')))) throw error;
+    if (!existsSync(join(path, 'HEAD'))) throw error;
   }
 }
 
@@ -89,7 +89,18 @@ export async function removeLeftovers(repository: string): Promise<void> {
 
 /** Removes a directory of objects that no process of git writes to; fine when it is gone. */
 export async function removeObjectDirectory(path: string): Promise<void> {
+  // A pack may be large, and a disk slow to free it; of single files there are few (link-objects.ts).
+  if (!existsSync(join(path, 'pack')) && removeNow(path)) return;
   await rm(path, { recursive: true, force: true, maxRetries: 3 });
+}
+
+function removeNow(path: string): boolean {
+  try {
+    rmSync(path, { recursive: true, force: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** As `removeLeftovers`, for all repositories. */
@@ -102,10 +113,10 @@ export async function removeAllLeftovers(place: GitPlace): Promise<void> {
  * The object that `ref` names; undefined when there is no such ref. Read from the files that git keeps
  * (gitrepository-layout(5)): each program that is started takes 10 ms from everybody else who pushes.
  */
-export async function readRef(repository: string, ref: string): Promise<string | undefined> {
-  const loose = await readIfThere(join(repository, ref));
+export function readRef(repository: string, ref: string): string | undefined {
+  const loose = readIfThere(join(repository, ref));
   // Packed before its own file goes, so that it is always in one of them.
-  const packed = loose === undefined ? await readIfThere(join(repository, 'packed-refs')) : undefined;
+  const packed = loose === undefined ? readIfThere(join(repository, 'packed-refs')) : undefined;
   const line = loose?.trim() ?? packed?.split('\n').find((each) => each.endsWith(` ${ref}`));
   return /^([0-9a-f]{40,64})(?: |$)/.exec(line ?? '')?.[1];
 }
@@ -249,16 +260,11 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
 /** The text of a file; undefined when there is none. */
-export async function readIfThere(path: string): Promise<string | undefined> {
-  return await readFile(path, 'utf8').catch((error: unknown) => {
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
     // A folder, as for `refs/heads` of `refs/heads/main`, is no ref.
     if (
       error instanceof Error &&
@@ -267,5 +273,5 @@ export async function readIfThere(path: string): Promise<string | undefined> {
     )
       return undefined;
     throw error;
-  });
+  }
 }
