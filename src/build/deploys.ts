@@ -128,10 +128,9 @@ export function createDeploys(options: DeployOptions): Deploys {
         source: storeSource(source),
       });
       options.onStep?.('build-queued');
-      const older = ofApp(app.id);
-      const deploy = run(new Deploy(options, queue, { build, app, by, source }));
-      for (const other of older) other.supersede(build.id);
-      return deploy;
+      // First, so that the new one is told its place once.
+      for (const other of ofApp(app.id)) other.supersede(build.id);
+      return run(new Deploy(options, queue, { build, app, by, source }));
     },
     find: (buildId) => running.get(buildId),
     findPushed: ({ appId, commit, ref }) => ofApp(appId).findLast((deploy) => deploy.isOf(commit, ref)),

@@ -2,8 +2,7 @@
 // Git keeps received objects only as long as its own process lives; a build that waits outlives both the client and the
 // daemon. docs/decisions/0086-pushed-objects-are-held.md
 
-import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Branches, GitSource } from '../build/source.js';
 import type { Database } from '../db/database.js';
@@ -78,7 +77,7 @@ export function createHeldPushes(deps: { db: Database; place: GitPlace; log: Log
     async hold({ repository, buildId, objectEnv }) {
       const held = join(heldDirectory(repository), buildId);
       const quarantine = objectEnv['GIT_QUARANTINE_PATH'];
-      await mkdir(held, { recursive: true, mode: 0o700 });
+      mkdirSync(held, { recursive: true, mode: 0o700 });
       try {
         // Git makes none for a push of objects that are all there.
         if (quarantine !== undefined && existsSync(quarantine)) linkObjects(quarantine, held);
