@@ -1,5 +1,6 @@
 // One release command in its container: started or found again, followed to its end, killed at its limit.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { anySignal } from '../any-signal.js';
 import type { Database } from '../db/database.js';
 import { LABEL, releasePhaseSpec } from '../engine/container-spec.js';
@@ -40,8 +41,12 @@ export interface ReleaseCommandDeps {
   readonly newRunNumber: () => number;
   readonly signal: AbortSignal;
   readonly onStep?: OnStep | undefined;
+  /** How long the end of what was killed, and the end of its output, is waited for; undefined: as in production. */
+  readonly lastWaitMs?: number | undefined;
 }
 
+/** A process that the kernel does not let end, or an engine that does not tell, must not keep the release for ever. */
+const LAST_WAIT_MS = 60_000;
 /** One that has ended meanwhile says so within this time. */
 const MIN_LIMIT_MS = 1000;
 /** Longer timers end at once. */
@@ -92,7 +97,9 @@ export async function followReleaseCommand(
   const { release, containerId, name, copying } = command;
   const say = (text: string) => deps.dynoLog.platform(release.appId, name, text);
   const { exitCode, isOverdue } = await awaitEnd(deps, command);
-  await (copying?.ended ?? copyKeptOutput(deps, containerId, transcript));
+  const copied = copying?.ended ?? copyKeptOutput(deps, containerId, transcript);
+  const { lastWaitMs = LAST_WAIT_MS } = deps;
+  await Promise.race([copied, sleep(lastWaitMs, undefined, { signal: deps.signal, ref: false })]);
   deps.onStep?.('release-phase-ended');
   if (isOverdue) {
     const text = `The release command was killed: it ran longer than ${limitText(deps.settings.releaseTimeoutMs)}`;
@@ -122,8 +129,15 @@ async function awaitEnd(
   }
   // Its streams end with it, and what it printed stays to be read.
   await engine.signalContainer(containerId, 'SIGKILL');
-  const { exitCode } = await engine.waitContainer(containerId, { signal });
-  return { exitCode, isOverdue: exitCode === KILLED };
+  const last = AbortSignal.timeout(deps.lastWaitMs ?? LAST_WAIT_MS);
+  using both = anySignal(signal, last);
+  try {
+    const { exitCode } = await engine.waitContainer(containerId, { signal: both.signal });
+    return { exitCode, isOverdue: exitCode === KILLED };
+  } catch (error) {
+    if (signal.aborted || !last.aborted) throw error;
+    return { exitCode: KILLED, isOverdue: true };
+  }
 }
 
 function limitText(ms: number): string {

@@ -47,6 +47,7 @@ function phasesWith(
     newRunNumber: () => 1000,
     signal: stopping.signal,
     retryMs,
+    lastWaitMs: 50,
     onEnd: () => {
       seen.ends++;
       end();
@@ -120,4 +121,21 @@ it('keeps the container until its end is recorded, so that no daemon runs the co
   expect(removed).toEqual([]);
   phases.review(release.appId, [container]);
   expect(removed).toEqual(['c1 of a release that succeeded']);
+});
+
+it('fails a release whose command does not end, even when it was killed, or whose output does not', async () => {
+  using test = openTestDatabase();
+  const never = () => new Promise<never>(() => undefined);
+  const killed: string[] = [];
+  const { release, phases, ended, container } = phasesWith(test, {
+    waitContainer: (_, { signal }) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    signalContainer: async (id, signal) => void killed.push(`${signal} to ${id}`),
+    readLogs: () => ({ [Symbol.asyncIterator]: () => ({ next: never }) }),
+  });
+  phases.review(release.appId, [{ ...container, createdAt: test.db.now() - 120_000 }]);
+  await ended;
+  expect(killed).toEqual(['SIGKILL to c1']);
+  const output = expect.stringContaining('was killed: it ran longer than 60 seconds');
+  expect(getRelease(test.db, release.id)).toMatchObject({ status: 'failed', output });
 });
