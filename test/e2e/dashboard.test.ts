@@ -130,6 +130,25 @@ describe('the dashboard', () => {
     await page.getByTestId('dyno-web.2').waitFor({ state: 'detached' });
   });
 
+  it('says why a dyno is as it is, of a one-off while it runs and when it has ended', async () => {
+    const started = await paas.owner.cli(['run:detached', '-a', APP, '--', 'echo hello; sleep 12; exit 3']);
+    const name = /run\.\d+/.exec(started.stdout + started.stderr)?.[0] ?? expect.unreachable();
+    await openTab('overview');
+    await page.getByTestId(`dyno-${name}`).getByRole('link', { name }).click();
+    const state = page.getByTestId('why-state');
+    await expect.poll(() => state.textContent(), WAIT).toBe('ended');
+    expect(page.url()).toBe(`${paas.url}/dashboard/apps/${APP}/dynos/${name}`);
+    expect(await page.getByTestId('why-cause').textContent()).toMatch(/^Its process exited with 3/);
+    expect(await page.getByTestId('why-evidence').textContent()).toContain('echo hello');
+    expect(await page.getByTestId('why-lines').textContent()).toContain(`app[${name}]: hello`);
+    await shoot(page, 'why-one-off');
+    await page.getByRole('link', { name: 'Overview', exact: true }).click();
+    await page.getByTestId('dyno-web.1').getByRole('link', { name: 'web.1' }).click();
+    await expect.poll(() => state.textContent(), WAIT).toBe('up');
+    await page.goto(`${paas.url}/dashboard/apps/${APP}/dynos/run.1`);
+    await page.getByText(/Nothing is known of the one-off dyno run\.1 /).waitFor();
+  });
+
   it('masks config vars until asked, and saves several as one release', async () => {
     await paas.owner.cli(['config:set', 'SECRET=hidden-value', '-a', APP]);
     await openTab('config');

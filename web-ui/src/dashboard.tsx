@@ -39,6 +39,9 @@ function CurrentPage() {
   if (route.page === 'build') {
     return <AppPage key={route.app} name={route.app} view={{ kind: 'build', id: route.build }} />;
   }
+  if (route.page === 'dyno') {
+    return <AppPage key={route.app} name={route.app} view={{ kind: 'dyno', name: route.dyno }} />;
+  }
   return <MissingPage />;
 }
 

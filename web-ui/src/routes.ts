@@ -3,6 +3,7 @@ export type Route =
   | { page: 'apps' }
   | { page: 'app'; app: string; tab: Tab }
   | { page: 'build'; app: string; build: string }
+  | { page: 'dyno'; app: string; dyno: string }
   | { page: 'missing' };
 
 export type Tab = 'overview' | 'releases' | 'logs' | 'config' | 'domains' | 'settings';
@@ -21,6 +22,7 @@ export function parseRoute(path: string): Route {
   if (first !== 'dashboard' || second !== 'apps' || parts.length > 5) return { page: 'missing' };
   if (app === undefined) return { page: 'apps' };
   if (third === 'builds' && fourth !== undefined) return { page: 'build', app, build: fourth };
+  if (third === 'dynos' && fourth !== undefined) return { page: 'dyno', app, dyno: fourth };
   const tab = tabs.find((name) => name === third);
   return tab && fourth === undefined ? { page: 'app', app, tab } : { page: 'missing' };
 }
@@ -34,6 +36,11 @@ export function appPath(app: string, tab: Tab = 'overview'): string {
 /** Path of a build's output. */
 export function buildPath(app: string, build: string): string {
   return `/dashboard/apps/${encodeURIComponent(app)}/builds/${encodeURIComponent(build)}`;
+}
+
+/** Path of why a dyno is as it is, also of one that has ended. */
+export function dynoPath(app: string, dyno: string): string {
+  return `/dashboard/apps/${encodeURIComponent(app)}/dynos/${encodeURIComponent(dyno)}`;
 }
 
 function decode(part: string): string {

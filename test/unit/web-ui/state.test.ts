@@ -166,6 +166,7 @@ test.each([
   ['/dashboard/apps/shop', { page: 'app', app: 'shop', tab: 'overview' }],
   ['/dashboard/apps/shop/logs', { page: 'app', app: 'shop', tab: 'logs' }],
   ['/dashboard/apps/shop/builds/b1', { page: 'build', app: 'shop', build: 'b1' }],
+  ['/dashboard/apps/shop/dynos/run.12', { page: 'dyno', app: 'shop', dyno: 'run.12' }],
   ['/dashboard/apps/shop/nothing', { page: 'missing' }],
   ['/dashboard/apps/shop/logs/more', { page: 'missing' }],
   ['/elsewhere', { page: 'missing' }],

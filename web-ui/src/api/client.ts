@@ -7,6 +7,7 @@ import type {
   ConfigVars,
   Domain,
   Dyno,
+  DynoWhy,
   Explanation,
   FormationEntry,
   Release,
@@ -46,6 +47,7 @@ export interface Client {
   listDynos(app: string, signal?: AbortSignal): Promise<Dyno[]>;
   /** The app, its releases that matter, and each dyno. */
   explain(app: string, signal?: AbortSignal): Promise<Explanation[]>;
+  explainDyno(app: string, dyno: string, signal?: AbortSignal): Promise<DynoWhy>;
   restartDynos(app: string, dyno?: string): Promise<void>;
   listFormation(app: string, signal?: AbortSignal): Promise<FormationEntry[]>;
   scale(app: string, updates: { type: string; quantity: number }[]): Promise<FormationEntry[]>;
@@ -130,6 +132,8 @@ function appCalls(send: Send) {
     listDynos: (app: string, signal?: AbortSignal) => send<Dyno[]>('GET', at(app, 'dynos'), { signal }),
     explain: async (app: string, signal?: AbortSignal) =>
       (await send<{ explanations: Explanation[] }>('GET', at(app, 'why'), { signal })).explanations,
+    explainDyno: (app: string, dyno: string, signal?: AbortSignal) =>
+      send<DynoWhy>('GET', `${at(app, 'why')}?dyno=${encodeURIComponent(dyno)}`, { signal }),
     restartDynos: (app: string, dyno?: string) =>
       send<void>('DELETE', dyno ? at(app, 'dynos', dyno) : at(app, 'dynos')),
     listFormation: (app: string, signal?: AbortSignal) =>

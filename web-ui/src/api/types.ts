@@ -24,13 +24,26 @@ export interface Dyno {
   updated_at: string;
 }
 
+export type Evidence = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
 /** Why a dyno, a release or the app is as it is. */
 export interface Explanation {
   /** `web.1`, `v12`, or the app's name. */
   subject: string;
   state: string;
   cause: string;
+  evidence: Evidence;
+  since: string | null;
   next_step: string | null;
+}
+
+/** Why one dyno is as it is, and what was seen of it. */
+export interface DynoWhy {
+  explanations: readonly Explanation[];
+  /** Newest first. */
+  incidents: readonly { kind: string; message: string; created_at: string }[];
+  /** Oldest first. */
+  log_lines: readonly string[];
 }
 
 export interface FormationEntry {

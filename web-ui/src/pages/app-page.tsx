@@ -9,13 +9,17 @@ import { type AppFacts, loadAppFacts } from '../state/app-facts.js';
 import { BuildPage } from './build-page.js';
 import { ConfigPage } from './config-page.js';
 import { DomainsPage } from './domains-page.js';
+import { DynoPage } from './dyno-page.js';
 import { LogsPage } from './logs-page.js';
 import { OverviewPage } from './overview-page.js';
 import { ReleasesPage } from './releases-page.js';
 import { SettingsPage } from './settings-page.js';
 
 /** Which part of the app's pages is shown. */
-export type AppView = { kind: 'tab'; tab: Tab } | { kind: 'build'; id: string };
+export type AppView =
+  | { kind: 'tab'; tab: Tab }
+  | { kind: 'build'; id: string }
+  | { kind: 'dyno'; name: string };
 
 /** What each of an app's pages is given. */
 export interface AppPageProps {
@@ -32,7 +36,7 @@ export function AppPage({ name, view }: { name: string; view: AppView }) {
   const [history, setHistory] = useState(pageOfHistory);
   const live = useLive(`app ${name}`, (signal) => loadAppFacts(client, { name, history, signal }), refreshMs);
   useEffect(() => {
-    document.title = `${name} · ${view.kind === 'tab' ? view.tab : 'build'} · paas`;
+    document.title = `${name} · ${titleOf(view)} · paas`;
   }, [name, view]);
   const { data: facts, error, refresh } = live;
   if (!facts) return <AppUnknown name={name} error={error} refresh={refresh} />;
@@ -44,14 +48,26 @@ export function AppPage({ name, view }: { name: string; view: AppView }) {
   return (
     <main id="main" class={isLogs ? 'page page-wide' : 'page'}>
       <StaleBar error={error} />
-      <AppHead facts={facts} active={view.kind === 'tab' ? view.tab : 'releases'} refresh={refresh} />
+      <AppHead facts={facts} active={tabOf(view)} refresh={refresh} />
       {view.kind === 'build' ? (
         <BuildPage key={view.id} facts={facts} refresh={refresh} id={view.id} />
+      ) : view.kind === 'dyno' ? (
+        <DynoPage key={view.name} app={name} dyno={view.name} />
       ) : (
         <TabPage tab={view.tab} facts={facts} refresh={refresh} history={history} onMore={showMore} />
       )}
     </main>
   );
+}
+
+function tabOf(view: AppView): Tab {
+  if (view.kind === 'tab') return view.tab;
+  return view.kind === 'build' ? 'releases' : 'overview';
+}
+
+function titleOf(view: AppView): string {
+  if (view.kind === 'tab') return view.tab;
+  return view.kind === 'build' ? 'build' : view.name;
 }
 
 function TabPage(props: AppPageProps & { tab: Tab; history: number; onMore: () => void }) {

@@ -68,6 +68,7 @@ export function LogsPage({ app }: { app: string }) {
       </div>
       {picked && (
         <LogDetail
+          app={app}
           entry={picked}
           onClose={() => setPicked(undefined)}
           onOnly={(process) => narrow({ ...filter, process: `process:${process}` })}

@@ -36,7 +36,7 @@ export function OverviewPage({ facts, refresh }: AppPageProps) {
         {!isBlank && types.length === 0 && (
           <p class="hint">The current release has no process types. Add a Procfile.</p>
         )}
-        <OneOffDynos dynos={dynos} />
+        <OneOffDynos app={app.name} dynos={dynos} />
       </section>
       <aside class="overview-side">
         <Facts facts={facts} />

@@ -1,6 +1,8 @@
 import type { Dyno, Explanation, FormationEntry } from '../api/types.js';
+import { dynoPath } from '../routes.js';
 import { scalingText } from '../state/scaling-text.js';
 import { DynoCause } from './dyno-cause.js';
+import { Link } from './link.js';
 import { RestartOne } from './restart.js';
 import { ScaleControl } from './scale-control.js';
 import { Since } from './time.js';
@@ -56,7 +58,9 @@ function DynoLine(props: {
   return (
     <li class="dyno" data-testid={`dyno-${dyno.name}`} data-state={dyno.state}>
       <i class={`cell cell-${dyno.state}`} aria-hidden="true" />
-      <span class="mono dyno-name">{dyno.name}</span>
+      <span class="mono dyno-name">
+        <Link to={dynoPath(app, dyno.name)}>{dyno.name}</Link>
+      </span>
       <span class={`dyno-state text-${dyno.state}`}>{dyno.state}</span>
       <span class="dyno-since">
         <Since at={dyno.updated_at} />
