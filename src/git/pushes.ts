@@ -125,14 +125,14 @@ export function createPushes(deps: PushDeps): Pushes {
           push.gone.abort(new Error('the push has ended'));
           const isLast = ![...open].some((other) => other.repository === repository);
           await push.settle();
-          if (isLast) await removeLeftovers(repository);
+          if (isLast) await removeLeftovers(repository, deps.db.now());
           if (isLast) await packRepository(deps.place, repository);
           if (push.own !== undefined) deps.onStep?.('push-settled');
         },
       };
     },
     async start() {
-      await removeAllLeftovers(deps.place);
+      await removeAllLeftovers(deps.place, deps.db.now());
       await deps.held.settleAll();
     },
     async stop() {

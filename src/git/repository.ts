@@ -9,6 +9,7 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type AppId, newId } from '../ids.js';
 import { type HookPipes, hangUp } from './hook-channel.js';
+import { removeOldLocks } from './old-locks.js';
 
 /** Where repositories are, and what git needs to run. */
 export interface GitPlace {
@@ -76,9 +77,10 @@ export async function packRepository(place: GitPlace, repository: string): Promi
 
 /**
  * Removes what pushes left that were ended half-way: git keeps received objects in such directories until it accepts
- * them. Call it only while nothing is pushed to the repository. Fine when there is no repository.
+ * them. Call it only while nothing is pushed to the repository. Fine when there is no repository. `now`: epoch ms.
  */
-export async function removeLeftovers(repository: string): Promise<void> {
+export async function removeLeftovers(repository: string, now: number): Promise<void> {
+  removeOldLocks(repository, now);
   const objects = join(repository, 'objects');
   // Listed at once: what a push that begins now makes is not in it.
   const names = existsSync(objects) ? readdirSync(objects) : [];
@@ -104,9 +106,9 @@ function removeNow(path: string): boolean {
 }
 
 /** As `removeLeftovers`, for all repositories. */
-export async function removeAllLeftovers(place: GitPlace): Promise<void> {
+export async function removeAllLeftovers(place: GitPlace, now: number): Promise<void> {
   const names = existsSync(place.repositories) ? readdirSync(place.repositories) : [];
-  for (const name of names) await removeLeftovers(join(place.repositories, name));
+  for (const name of names) await removeLeftovers(join(place.repositories, name), now);
 }
 
 /**
