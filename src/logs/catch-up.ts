@@ -82,13 +82,16 @@ export interface Seam {
 export function findSeam(lines: readonly EngineLine[], live: readonly LiveLine[]): Seam | undefined {
   const [first] = live;
   if (first === undefined) return undefined;
-  const places: number[] = [];
+  const fitting: number[] = [];
   for (let index = 0; index < lines.length; index += 1) {
-    if (lines[index]?.text.endsWith(first.text) && agree(lines, index, live)) places.push(index);
+    if (lines[index]?.text.endsWith(first.text) && agree(lines, index, live)) fitting.push(index);
   }
+  const whole = fitting.filter((index) => lines[index]?.text === first.text);
+  // A short line, such as `}`, ends many others; streams are seldom opened in the middle of a line.
+  const places = whole.length === 0 ? fitting : whole;
   const [only] = places;
   if (only === undefined) return undefined;
-  if (places.length === 1) return { index: only, isOnly: true, isSure: true };
+  if (places.length === 1) return { index: only, isOnly: fitting.length === 1, isSure: true };
   const delays = places.map((place) => quickest(lines, place, live));
   const late = delays.findIndex((delay) => delay < -STAMP_SLACK_US);
   const chosen = late < 0 ? places.length - 1 : Math.max(0, late - 1);

@@ -79,6 +79,15 @@ describe('where live output joins', () => {
       expect(findSeam(ticks, live)).toMatchObject(seam);
     });
 
+    test('whole lines come before ends of others', () => {
+      const lines = file('1', '2', '3', 'end 3');
+      const both = ['3', 'end 3'].map((text) => ({ text, timeUs: 4 * second + 300 }));
+      expect(findSeam(lines, both)).toEqual({ index: 2, isOnly: false, isSure: true });
+      expect(findSeam(file('1', '{}', 'x {}'), [{ text: '}', timeUs: 3 * second + 300 }])).toMatchObject({
+        index: 2,
+      });
+    });
+
     test('that come faster than they are stamped', () => {
       const fast = Array.from({ length: 100 }, (_, index) => ({ text: 'tick', timeUs: index * 200 }));
       expect(findSeam(fast, [{ text: 'tick', timeUs: 40 * 200 + 300 }])?.isSure).toBe(false);
