@@ -72,11 +72,16 @@ export async function openStage(
       async dynoPids() {
         const format =
           '{{index .Config.Labels "paas.app-name"}} {{index .Config.Labels "paas.type"}}.{{index .Config.Labels "paas.number"}}={{.State.Pid}}';
-        const ids = await containers('paas.role=dyno');
-        const told = await running.docker(['inspect', '--format', format, ...ids]);
+        // One that is removed since it was listed is left out.
+        const inspect = async (id: string) =>
+          await running.docker(['inspect', '--format', format, id]).catch((error: unknown) => {
+            if (/No such object/.test(String(error))) return '';
+            throw error;
+          });
+        const told = await Promise.all((await containers('paas.role=dyno')).map(inspect));
         return Object.fromEntries(
           told
-            .split('\n')
+            .map((line) => line.trim())
             .filter(Boolean)
             .map((line): [string, string] => [line.split('=')[0] ?? '', line.split('=')[1] ?? ''])
             .sort(),
