@@ -1,7 +1,7 @@
 // Router lines that find no place, because the log collector stands still: each request is in the app's log, or told as
 // dropped there; and the operator is told.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -63,8 +63,10 @@ function wake(collector: number): void {
   }
 }
 
+/** Not a number between two collectors. */
 function collectorOf(paas: Paas): number {
-  return Number.parseInt(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'), 10);
+  const path = join(paas.dataDir, 'run/collector.pid');
+  return existsSync(path) ? Number.parseInt(readFileSync(path, 'utf8'), 10) : Number.NaN;
 }
 
 /** How often the router has found that lines were dropped. */

@@ -157,10 +157,12 @@ describe.concurrent('git push', { timeout: 600_000 }, () => {
     await repository.push();
     await logLine('crasher', 'heroku[web.1]: Process exited with status 1');
     await logLine('crasher', 'heroku[web.1]: State changed from up to crashed');
+    // HAProxy closes a kept connection without an answer when the app dies with the request: clients ask again.
+    const ask = () => paas.http('crasher').catch(() => ({ status: 0, body: '' }));
     await eventually(
       'the page of a crashed app',
       async () => {
-        const { status, body } = await paas.http('crasher');
+        const { status, body } = await ask();
         return status === 503 && body.includes('Application error');
       },
       60_000,
@@ -169,7 +171,7 @@ describe.concurrent('git push', { timeout: 600_000 }, () => {
     await eventually(
       'a request to a crashed app is told',
       async () => {
-        await paas.http('crasher');
+        await ask();
         const lines = await keptLines(paas.owner, 'crasher').catch(() => []);
         return lines.some((line) => /heroku\[router\]: at=error code=H10 desc="App crashed"/.test(line));
       },
