@@ -17,6 +17,8 @@ export interface LogQuery {
 const IDLE_TIMEOUT_MS = 45_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5000;
+/** The session was given, so the server is there: a restart between it and the first line is waited for. */
+const FIRST_LINE_MS = 30_000;
 
 /** The events of a log, oldest first. With `tail` it goes on until `signal` aborts; else it ends with the last line. */
 export async function* followLog(
@@ -25,6 +27,7 @@ export async function* followLog(
 ): AsyncGenerator<ServerEvent> {
   const { query, signal } = log;
   const position: Position = { url: await openSession(api, log), lastId: '' };
+  const giveUpAt = performance.now() + FIRST_LINE_MS;
   let retryMs = FIRST_RETRY_MS;
   for (;;) {
     const before = position.lastId;
@@ -32,7 +35,8 @@ export async function* followLog(
       yield* readOn(api, position, signal);
       if (!query.tail) return;
     } catch (error) {
-      if (signal.aborted || !query.tail || !isPassing(error, position.lastId !== '')) throw explain(error);
+      const mayWait = position.lastId !== '' || performance.now() < giveUpAt;
+      if (signal.aborted || !query.tail || !mayWait || !isPassing(error)) throw explain(error);
       if (isRefusal(error)) position.url = await reopenSession(api, log, position.url);
     }
     if (position.lastId !== before) retryMs = FIRST_RETRY_MS;
@@ -112,8 +116,7 @@ function isRepeated(id: string, lastId: string): boolean {
   );
 }
 
-/** Whether a tail can go on: an expired address is asked for anew; what fails before the first line is final. */
-function isPassing(error: unknown, hasBegun: boolean): boolean {
-  if (!(error instanceof ApiError)) return hasBegun;
-  return hasBegun && (error.status >= 500 || [403, 404, 410, 429].includes(error.status));
+/** Whether a tail can go on: an expired address is asked for anew. */
+function isPassing(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.status >= 500 || [403, 404, 410, 429].includes(error.status);
 }

@@ -65,7 +65,7 @@ it('F21: a locked database makes writers wait 5 s and then tells them; a second 
 
 it('F32: SIGTERM in the middle of a deploy ends it in 10 s, and the next start goes on', async () => {
   const { paas } = stage;
-  const tails = stage.startTails();
+  const tails = await stage.startTails();
   await using traffic = await stage.startTraffic({ ...FAULT_LOAD, longLived: false });
   const changed = await paas.owner.api('PATCH', '/apps/ant/config-vars', { ROUND: '1' });
   expect(changed.status).toBe(200);
@@ -91,7 +91,7 @@ it('F5: a newer daemon whose containers look different restarts none', async () 
   const before = await stage.dynoPids();
   const collector = () => Number(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'));
   const oldCollector = collector();
-  const tails = stage.startTails();
+  const tails = await stage.startTails();
   await using traffic = await stage.startTraffic();
   await paas.stop();
   main = join(NEXT, 'daemon/main.js');

@@ -28,7 +28,7 @@ it('keeps every dyno, request and line', async () => {
   const { engine, paas } = stage;
   const before = await stage.dynoPids();
   const traffic = await stage.startTraffic();
-  const tails = stage.startTails();
+  const tails = await stage.startTails();
   await traffic.served(100);
 
   await engine.kill9();

@@ -135,7 +135,7 @@ it('F2: an engine that is away for long: nothing is started twice, and the lines
   expect((await paas.owner.cli(['config:set', 'TICKS=1000', 'FILL=1000', '-a', 'bee'])).code).toBe(0);
   await stage.atRest(60_000);
   const before = await stage.dynoPids();
-  const [quiet, chatty] = [startTail(paas.owner, 'ant'), startTail(paas.owner, 'bee')];
+  const [quiet, chatty] = await Promise.all([startTail(paas.owner, 'ant'), startTail(paas.owner, 'bee')]);
   await eventually('it prints', () => chatty.lines.length > 1000, 60_000);
   await using traffic = await stage.startTraffic(IS_LONG ? FAULT_LOAD : { ...FAULT_LOAD, longLived: false });
   await engine.kill9();

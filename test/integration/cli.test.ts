@@ -580,6 +580,22 @@ describe('logs', () => {
     expect(from).toEqual([undefined, '2', '2']);
   });
 
+  it('waits for a server that restarts before the first line', async () => {
+    let asked = 0;
+    api.json('POST /apps/example/log-sessions', { logplex_url: '/stream' }, 201);
+    api.on('GET /stream', (_request, reply) => {
+      asked += 1;
+      if (asked === 1) sendJson(reply, 503, { id: 'restarting', message: 'The platform is restarting.' });
+      else if (asked === 2) reply.destroy();
+      else reply.write(sse(1));
+    });
+    const result = await cli.run(['logs', '--tail'], {
+      env: env(),
+      during: (child) => child.stdout?.on('data', () => child.kill('SIGTERM')),
+    });
+    expect(result).toMatchObject({ stdout: `${line(1)}\n`, stderr: '' });
+  });
+
   it('stops when the app is gone', async () => {
     api.json('POST /apps/example/log-sessions', { logplex_url: '/stream' }, 201);
     const gone = { id: 'not_found', message: "Couldn't find that app." };

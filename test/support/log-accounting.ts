@@ -4,6 +4,7 @@
 import { createInterface } from 'node:readline';
 import { createEventParser } from '../../src/cli/event-stream.js';
 import { parseLogLine } from '../../src/cli/log-lines.js';
+import { eventually } from './house.js';
 import type { User } from './paas.js';
 
 /** What one run of a numbering process (`tick LAUNCH n`, and `ticked LAUNCH N` at its end) printed and what came of it. */
@@ -138,24 +139,39 @@ export interface Tail extends AsyncDisposable {
   readonly lines: readonly string[];
   /** Whether the command still runs. */
   readonly isOpen: boolean;
+  /** Waits for so many more lines; throws when the command ends instead. */
+  more(count: number): Promise<void>;
 }
 
-/** Follows an app's log with the command line. */
-export function startTail(user: User, app: string): Tail {
+/** Follows an app's log with the command line; resolves with the first line. */
+export async function startTail(user: User, app: string): Promise<Tail> {
   const running = user.startCli(['logs', '--tail', '-n', '1', '-a', app], { keepsInput: true });
   const lines: string[] = [];
   if (running.child.stdout === null) throw new Error('the command has no output');
   createInterface({ input: running.child.stdout }).on('line', (line) => lines.push(line));
-  return {
+  const tail: Tail = {
     lines,
     get isOpen() {
       return running.child.exitCode === null && running.child.signalCode === null;
+    },
+    async more(count) {
+      const target = lines.length + count;
+      await eventually(
+        `${count} more lines of ${app}`,
+        () => {
+          if (!tail.isOpen) throw new Error(`the tail of ${app} has ended: ${running.text().slice(-500)}`);
+          return lines.length >= target;
+        },
+        60_000,
+      );
     },
     async [Symbol.asyncDispose]() {
       running.kill('SIGTERM');
       await running.ended;
     },
   };
+  await tail.more(1);
+  return tail;
 }
 
 /** The kept log of an app as the command shows it, without a start of the command: tests look often. */

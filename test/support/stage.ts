@@ -29,7 +29,8 @@ export interface Stage extends AsyncDisposable {
   containers(...filters: string[]): Promise<string[]>;
   /** Load on the apps and changes of a third; whoever waits for rest afterwards checks that no answered one is lost. */
   startTraffic(load?: Omit<TrafficOptions, 'address' | 'port' | 'hosts'>): Promise<Traffic>;
-  startTails(): Tail[];
+  /** One of each app, each with a line already. */
+  startTails(): Promise<Tail[]>;
   /** Waits until the invariants hold. */
   atRest(deadlineMs?: number): Promise<void>;
 }
@@ -108,7 +109,7 @@ export async function openStage(
           },
         };
       },
-      startTails: () => APPS.map((app) => startTail(running.owner, app)),
+      startTails: () => Promise.all(APPS.map((app) => startTail(running.owner, app))),
       async atRest(deadlineMs) {
         await atRest(running, history, deadlineMs);
         const strays = await eventually('no process without a container', async () => {
@@ -147,8 +148,7 @@ export function lossesOf(report: TrafficReport): string[] {
 export async function lostLines(tails: readonly Tail[]): Promise<string[]> {
   const found: string[] = [];
   for (const tail of tails) {
-    const before = tail.lines.length;
-    await eventually('the tail goes on', () => tail.lines.length > before + 50, 60_000);
+    await tail.more(50);
     found.push(...breachesOf(accountLines(tail.lines)));
     const { dropped, unknownGaps } = countNotices(tail.lines);
     if (dropped + unknownGaps > 0)
