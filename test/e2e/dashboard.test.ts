@@ -17,6 +17,8 @@ let page: Page;
 
 beforeAll(async () => {
   paas = await startPaas();
+  const dashboard = await fetch(`${paas.url}/`);
+  expect(dashboard.status, 'the dashboard is made by `npm run build`').toBe(200);
   browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: [
