@@ -11,6 +11,7 @@ import { expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
 import { freePort } from '../support/own-places.js';
 import { startPaas } from '../support/paas.js';
+import { newInstance } from '../support/test-instance.js';
 
 it('an engine that is too old is refused at the start, once and for all', async () => {
   const version = '{"Version":"19.03.1","ApiVersion":"1.40"}';
@@ -127,7 +128,7 @@ const HIERARCHIES = [
 /** The control group of a container: so that the engine makes it, as it does where the test runs. */
 function openGroup(): Group {
   const docker = (...args: string[]) => execFileSync('docker', args, { encoding: 'utf8' }).trim();
-  const label = `paas.instance=test-limits-${process.pid}`;
+  const label = `paas.instance=${newInstance()}`;
   const options = ['--label', label, '--network', 'none', '--pids-limit', '5000'];
   const container = docker('run', '-d', ...options, 'paas-stack-run:13', 'sleep', 'infinity');
   const host = docker('inspect', '-f', '{{.State.Pid}}', container);

@@ -1,58 +1,111 @@
-// What a test leaves that is killed: the next test takes it away.
+// What a test leaves that is killed: the next test, and the end of test/run, take it away.
 
-import { execFileSync, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
 import { makeOwnedDirectory } from '../support/owned-directory.js';
+import { newInstance, removeObjectsOf } from '../support/test-instance.js';
 
-// As a test does: a directory, a process that has it in its command line, an object of the engine.
+const SUPPORT = new URL('../support/', import.meta.url).pathname;
+
+// As a test does: a directory, a process that has it in its command line, objects of the engine.
 const TEST = `
 import { spawn, execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { runnerImport } from 'vite';
-const [file, instance] = process.argv.slice(-2);
-const { module } = await runnerImport(file, { configFile: false, oxc: { target: 'node20' } });
-const directory = module.makeOwnedDirectory('paas-router-');
+const support = process.argv.at(-1);
+const load = async (name) => (await runnerImport(support + name, { configFile: false, oxc: { target: 'node20' } })).module;
+const directory = (await load('owned-directory.ts')).makeOwnedDirectory('paas-router-');
+const instance = (await load('test-instance.ts')).newInstance();
 writeFileSync(directory + '/instance-id', instance);
-execFileSync('docker', ['volume', 'create', '--label', 'paas.instance=' + instance, instance]);
+const docker = (...args) => execFileSync('docker', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+docker('volume', 'create', '--label', 'paas.instance=' + instance, instance);
+docker('create', '--label', 'paas.instance=' + instance, '--network', 'none', 'paas-stack-run:13', 'true');
+docker('tag', 'paas-stack-run:13', 'paas-' + instance + '/as-it-is:1');
 const beside = spawn('tail', ['-f', directory + '/instance-id'], { detached: true, stdio: 'ignore' });
-console.log(JSON.stringify({ directory, beside: beside.pid }));
+console.log(JSON.stringify({ directory, beside: beside.pid, instance }));
 setInterval(() => {}, 1000);
 `;
 
+interface Left {
+  readonly child: ChildProcess;
+  readonly directory: string;
+  readonly beside: number;
+  readonly instance: string;
+}
+
 it('takes away the files, processes and objects of a test that was killed, and none of one that runs', async () => {
-  const instance = `test-${randomBytes(5).toString('hex')}`;
-  const file = new URL('../support/owned-directory.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', TEST, '--', file, instance], {
-    cwd: new URL('../../', import.meta.url).pathname,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'exit');
+  const left = await startTest();
   const made: string[] = [];
   try {
-    const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-    const { directory, beside } = JSON.parse(line) as { directory: string; beside: number };
     made.push(makeOwnedDirectory('paas-router-'));
-    expect([existsSync(directory), runs(beside), volumes(instance)]).toEqual([true, true, [instance]]);
-    child.kill('SIGKILL');
-    await ended;
+    expect(remains(left)).toEqual({ directory: true, process: true, objects: 3 });
+    await kill(left.child);
     made.push(makeOwnedDirectory('paas-router-'));
-    await eventually('its process ends', () => !runs(beside));
-    expect([existsSync(directory), volumes(instance)]).toEqual([false, []]);
+    await eventually('its process ends', () => !runs(left.beside));
+    expect(remains(left)).toEqual({ directory: false, process: false, objects: 0 });
     expect(made.every((path) => existsSync(path))).toBe(true);
   } finally {
-    child.kill('SIGKILL');
+    await kill(left.child);
     for (const path of made) rmSync(path, { recursive: true, force: true });
   }
 });
 
-function volumes(instance: string): string[] {
-  const args = ['volume', 'ls', '-q', '--filter', `label=paas.instance=${instance}`];
-  return execFileSync('docker', args, { encoding: 'utf8' }).split('\n').filter(Boolean);
+it('at the end of test/run does so for all that were killed, and touches none of another run', async () => {
+  const ours = newInstance();
+  const [dead, living] = await Promise.all([startTest(), startTest()]);
+  try {
+    execFileSync('docker', ['volume', 'create', '--label', `paas.instance=${ours}`, ours]);
+    await kill(dead.child);
+    // Objects whose directory went with somebody's temporary files: their name alone tells the owner.
+    rmSync(dead.directory, { recursive: true });
+    removeAbandoned();
+    expect(objects(dead.instance)).toEqual([]);
+    expect(remains(living)).toEqual({ directory: true, process: true, objects: 3 });
+    expect(objects(ours)).toEqual([ours]);
+  } finally {
+    await Promise.all([kill(dead.child), kill(living.child)]);
+    process.kill(dead.beside, 'SIGKILL');
+    removeAbandoned();
+    removeObjectsOf(ours);
+  }
+  await eventually('its process ends', () => !runs(living.beside));
+  expect(remains(living)).toEqual({ directory: false, process: false, objects: 0 });
+});
+
+async function startTest(): Promise<Left> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', TEST, '--', SUPPORT], {
+    cwd: new URL('../../', import.meta.url).pathname,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  return { child, ...(JSON.parse(line) as Omit<Left, 'child'>) };
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
+function removeAbandoned(): void {
+  execFileSync(process.execPath, [`${SUPPORT}remove-abandoned.mjs`], { stdio: 'inherit' });
+}
+
+function remains({ directory, beside, instance }: Left): Record<string, unknown> {
+  return { directory: existsSync(directory), process: runs(beside), objects: objects(instance).length };
+}
+
+function objects(instance: string): string[] {
+  const filter = `label=paas.instance=${instance}`;
+  return [
+    ['ps', '-aq', '--filter', filter],
+    ['volume', 'ls', '-q', '--filter', filter],
+    ['image', 'ls', '-q', '--filter', `reference=paas-${instance}/*`],
+  ].flatMap((args) => execFileSync('docker', args, { encoding: 'utf8' }).split('\n').filter(Boolean));
 }
 
 /** A dead one that nobody has asked about yet does not. */

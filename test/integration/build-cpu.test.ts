@@ -15,11 +15,12 @@ import { buildSpec, imageAssemblySpec } from '../../src/engine/container-spec.js
 import { createDockerEngine } from '../../src/engine/docker.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { eventually } from '../support/house.js';
+import { newInstance } from '../support/test-instance.js';
 import { importTinyImage } from '../support/tiny-image.js';
 
 const CPU = '/sys/fs/cgroup/cpu';
 const MEMORY = '/sys/fs/cgroup/memory';
-const instance = `test-${randomBytes(6).toString('hex')}`;
+const instance = newInstance();
 const group = join(CPU, `paas-builds-${instance}`);
 const docker = new Docker({ socketPath: '/var/run/docker.sock' });
 const log = pino({ level: 'silent' });

@@ -14,9 +14,10 @@ import { createDockerEngine } from '../../src/engine/docker.js';
 import { readOpenFilesLimit } from '../../src/engine/open-files.js';
 import type { App } from '../../src/platform/apps.js';
 import { compileArchiveWorker } from '../support/archive-worker.js';
+import { newInstance } from '../support/test-instance.js';
 
 // A Dockerfile on the real stack image and the network. What buildpacks make is buildpacks.test.ts, and e2e/push.test.ts by push.
-const instance = `test${randomBytes(6).toString('hex')}`;
+const instance = newInstance();
 const engine = createDockerEngine({
   socketPath: '/var/run/docker.sock',
   instance,

@@ -23,6 +23,7 @@ import type { RolloutOutcome } from '../../src/platform/rollout-outcome.js';
 import { createDiskSpace } from '../../src/upkeep/disk-space.js';
 import { compileArchiveWorker } from '../support/archive-worker.js';
 import { expectWithin } from '../support/patience.js';
+import { newInstance } from '../support/test-instance.js';
 import { importTinyImage } from '../support/tiny-image.js';
 
 // A build image of a busybox and a few lines of shell stands for the stack: the driver's interface is what counts here.
@@ -34,7 +35,7 @@ if [ -f build.sh ]; then . ./build.sh; fi
 echo "{\\"buildpacks\\":[\\"tiny\\"],\\"default_process_types\\":{\\"web\\":\\"cat app.txt\\"}}" > /tmp/paas-release.json
 `;
 
-const instance = `test${randomBytes(6).toString('hex')}`;
+const instance = newInstance();
 const network = `paas-${instance}-build`;
 const subnet = `10.${190 + (process.pid % 10)}.${process.pid % 250}.0/24`;
 const docker = new Docker({ socketPath: '/var/run/docker.sock' });

@@ -11,10 +11,11 @@ import { createDockerEngine } from '../../src/engine/docker.js';
 import type { ContainerEvent } from '../../src/engine/engine.js';
 import { readOpenFilesLimit } from '../../src/engine/open-files.js';
 import { eventually } from '../support/house.js';
+import { newInstance } from '../support/test-instance.js';
 import { importTinyImage } from '../support/tiny-image.js';
 import { startTinyRegistry } from '../support/tiny-registry.js';
 
-const instance = `test${randomBytes(6).toString('hex')}`;
+const instance = newInstance();
 const engine = createDockerEngine({
   socketPath: '/var/run/docker.sock',
   instance,

@@ -27,6 +27,7 @@ import { createLayerWatch, type LayerNotice } from '../../src/upkeep/layer-watch
 import { type SweepDeps, sweep } from '../../src/upkeep/sweep.js';
 import { runUpkeep, TIMING } from '../../src/upkeep/upkeep.js';
 import { eventually, type House, openHouse, RUN_IMAGE } from '../support/house.js';
+import { newInstance } from '../support/test-instance.js';
 
 const run = promisify(execFile);
 const docker = async (...args: string[]) => (await run('docker', args)).stdout.trim();
@@ -109,7 +110,7 @@ describe('a sweep', () => {
     const suffix = randomBytes(4).toString('hex');
     const orphan = { [LABEL.app]: 'gone', [LABEL.role]: 'build', [LABEL.build]: 'gone' };
     const unlabelled = await makeObjects(`paas-stranger-${suffix}`, []);
-    const otherInstall = await makeObjects(`paas-other-${suffix}`, label(`test-other-${suffix}`, orphan));
+    const otherInstall = await makeObjects(`paas-other-${suffix}`, label(newInstance(), orphan));
     const ours = await makeObjects(`paas-ours-${suffix}`, label(house.instance, orphan));
     const all = ['container', 'image', 'dangling', 'volume', 'network'];
     try {

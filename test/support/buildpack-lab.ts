@@ -1,7 +1,6 @@
 // Runs the build driver of the stack image on a source tree, and the slug it leaves on the run image, with plain Docker.
 // Everything it makes carries one random instance label and goes with `close`.
 
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { PassThrough, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -10,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
 import tarFs from 'tar-fs';
 import tarStream from 'tar-stream';
+import { newInstance } from './test-instance.js';
 
 /** A directory of the fixtures, or files by path. */
 export type Source = string | Readonly<Record<string, string>>;
@@ -54,7 +54,7 @@ const APPS = fileURLToPath(new URL('../fixtures/apps', import.meta.url));
 /** One test file's builds and runs. */
 export class BuildpackLab {
   readonly #docker = new Docker();
-  readonly #instance = `test-${randomBytes(6).toString('hex')}`;
+  readonly #instance = newInstance();
   readonly #containers: Docker.Container[] = [];
   readonly #volumes = new Set<string>();
 

@@ -26,6 +26,7 @@ import type { Release } from '../../src/platform/releases.js';
 import { createRouter, type Router } from '../../src/router/router.js';
 import { freePort, ownSubnet } from './own-places.js';
 import { makeOwnedDirectory } from './owned-directory.js';
+import { newInstance } from './test-instance.js';
 
 export const RUN_IMAGE = 'paas-stack-run:13';
 
@@ -84,7 +85,7 @@ export async function openHouse(
 ): Promise<House> {
   const dataDir = makeOwnedDirectory('paas-house-');
   const paths = prepareDataDir(dataDir);
-  const instance = `test-${randomBytes(5).toString('hex')}`;
+  const instance = newInstance();
   writeFileSync(join(dataDir, 'instance-id'), instance);
   const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'fatal' });
   const httpPort = await freePort();

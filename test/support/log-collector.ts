@@ -1,7 +1,7 @@
 // A collector process, a tiny image, and containers that print. For the tests of src/logs.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import Docker from 'dockerode';
 import { pino } from 'pino';
 import { pack } from 'tar-stream';
 import { createLogClient, type LogClient } from '../../src/logs/client.js';
+import { newInstance } from './test-instance.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const DIST = join(PROJECT, 'dist');
@@ -48,8 +49,8 @@ export interface LogsFixture {
 
 /** Makes all of it; `close` removes all of it. */
 export async function openLogsFixture(): Promise<LogsFixture> {
-  const instance = `test-${randomBytes(6).toString('hex')}`;
-  const root = join(PROJECT, 'node_modules/.cache', instance);
+  const instance = newInstance();
+  const root = join(PROJECT, 'node_modules/.cache', instance.slice(0, 15));
   const dataDir = join(root, 'data');
   mkdirSync(dataDir, { recursive: true });
   const main = writeProgram(root);

@@ -1,10 +1,10 @@
 // Directories of tests that carry the process id of their owner. A test that was ended from outside (a time limit, a key)
 // cannot clean up: the next test, and test/run at its end, take away what it left: processes, objects of the engine, files.
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeObjectsOf } from './test-instance.js';
 
 const OWNER = 'test-owner';
 const PREFIXES = ['paas-e2e-', 'paas-house-', 'paas-router-'];
@@ -42,34 +42,6 @@ function endProcessesOf(directory: string): void {
     } catch {
       // It has ended by itself.
     }
-  }
-}
-
-function removeObjectsOf(instance: string): void {
-  if (!instance.startsWith('test-')) return;
-  const filter = ['--filter', `label=paas.instance=${instance}`];
-  const kinds = [
-    [
-      ['ps', '-aq', ...filter],
-      ['rm', '--force', '--volumes'],
-    ],
-    [
-      ['network', 'ls', '-q', ...filter],
-      ['network', 'rm'],
-    ],
-    [
-      ['volume', 'ls', '-q', ...filter],
-      ['volume', 'rm', '--force'],
-    ],
-    [
-      ['image', 'ls', '-q', ...filter],
-      ['image', 'rm', '--force'],
-    ],
-  ] as const;
-  for (const [list, remove] of kinds) {
-    const { stdout } = spawnSync('docker', list, { encoding: 'utf8' });
-    const ids = [...new Set((stdout ?? '').split('\n').filter(Boolean))];
-    if (ids.length > 0) spawnSync('docker', [...remove, ...ids]);
   }
 }
 

@@ -3,7 +3,6 @@
 // The programs are compiled by the global set-up of the e2e tests.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +12,7 @@ import { eventually, requestAs } from './house.js';
 import { freePort, ownSubnet } from './own-places.js';
 import { makeOwnedDirectory } from './owned-directory.js';
 import type { PrivateEngine } from './private-engine.js';
+import { newInstance } from './test-instance.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const DIST = join(PROJECT, 'dist');
@@ -157,7 +157,7 @@ export async function startPaas(
 ): Promise<Paas> {
   const { engine } = options;
   const dataDir = makeOwnedDirectory('paas-e2e-', options.parentDir);
-  const instance = `test-${randomBytes(5).toString('hex')}`;
+  const instance = newInstance();
   writeFileSync(join(dataDir, 'instance-id'), instance, { mode: 0o600 });
   const httpPort = await freePort();
   const address = engine?.network.address ?? '127.0.0.1';

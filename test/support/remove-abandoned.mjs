@@ -1,4 +1,5 @@
-// Takes away what tests left that were ended from outside: installs and private engines. For the end of test/run.
+// Takes away what tests left that were ended from outside: private engines, installs, objects of the engine. Tests that run,
+// also those of others, are left alone. For the end of test/run.
 
 import { runnerImport } from 'vite';
 
@@ -11,4 +12,5 @@ const load = async (path) =>
   ).module;
 (await load('./private-engine.ts')).removeLeftovers();
 (await load('./owned-directory.ts')).removeAbandoned();
+(await load('./test-instance.ts')).removeAbandonedObjects();
 process.exit();
