@@ -16,11 +16,14 @@ import type { Attachments } from './attach.js';
 import { accountOf } from './auth.js';
 import { derivedId, isoTime } from './present.js';
 import { checkCommand, readEnv } from './run-request.js';
+import { warnOfSilence } from './silent-engine.js';
 
-/** What runs: asked of the engine, never remembered. */
+/** What runs. */
 export interface DynoList {
-  /** The dynos of the formation, then one-offs. */
+  /** The dynos of the formation, then one-offs; as they were last seen while the engine is away. */
   list(app: App): Promise<readonly Dyno[]>;
+  /** When the engine last told what runs (epoch ms), if it does not tell now. */
+  silentSince(): number | undefined;
   readonly runChecks: RunChecks;
   /** Resolves when the router knows of what was committed before, or after two seconds. */
   whenRouted(): Promise<void>;
@@ -43,19 +46,22 @@ export function addDynoRoutes(server: ApiServer, deps: DynoRouteDeps): void {
   server.get(
     '/apps/:app/dynos',
     { schema: { params: AppParams, response: listOf(schema.Dyno) } },
-    async (request) => {
+    async (request, reply) => {
       const app = findAppFor(db, accountOf(request), request.params.app);
-      return (await dynos.list(app)).map((dyno) => presentDyno(dyno, app));
+      const listed = await dynos.list(app);
+      warnOfSilence(reply, dynos.silentSince());
+      return listed.map((dyno) => presentDyno(dyno, app));
     },
   );
 
   server.get(
     '/apps/:app/dynos/:dyno',
     { schema: { params: schema.DynoParams, response: { 200: schema.Dyno } } },
-    async (request) => {
+    async (request, reply) => {
       const app = findAppFor(db, accountOf(request), request.params.app);
       const wanted = request.params.dyno;
       const dyno = (await dynos.list(app)).find(({ name }) => name === wanted);
+      warnOfSilence(reply, dynos.silentSince());
       if (dyno === undefined) throw dynoNotFound(db, app, wanted);
       return presentDyno(dyno, app);
     },

@@ -178,7 +178,7 @@ function addApi(api: ApiServer, deps: ServerDeps): void {
   addAutoscaleRoutes(api, { db, logAction });
   addDynoRoutes(api, { db, dynos, oneOffs, attachments, logAction });
   addDynoSettingsRoutes(api, { db, logAction, defaults: settings.dynoDefaults });
-  addWhyRoutes(api, { db, why: deps.why, logs });
+  addWhyRoutes(api, { db, why: deps.why, dynos, logs });
   addLogSessionRoutes(api, { db, urls, tickets, logs });
   addBuildRoutes(api, { db, deploys, outputLinks, tickets, uploads, log, upkeep });
   addSourceRoutes(api, { db, urls, tickets, uploads, upkeep });

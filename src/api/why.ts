@@ -14,7 +14,9 @@ import { AppParams } from '../schemas/parts.js';
 import * as schema from '../schemas/why.js';
 import type { ApiServer } from './api-server.js';
 import { accountOf } from './auth.js';
+import type { DynoList } from './dynos.js';
 import { isoTime, presentEvidence } from './present.js';
+import { warnOfSilence } from './silent-engine.js';
 
 const SHOWN_LINES = 50;
 const SHOWN_INCIDENTS = 10;
@@ -23,14 +25,19 @@ const REDACTED_RELEASES = 10;
 /** Adds `GET /apps/:app/why`. */
 export function addWhyRoutes(
   server: ApiServer,
-  deps: { db: Database; why: Why; logs: Pick<LogClient, 'read'> },
+  deps: {
+    db: Database;
+    why: Why;
+    dynos: Pick<DynoList, 'silentSince'>;
+    logs: Pick<LogClient, 'read'>;
+  },
 ): void {
-  const { db, why } = deps;
+  const { db, why, dynos } = deps;
 
   server.get(
     '/apps/:app/why',
     { schema: { params: AppParams, querystring: schema.WhyQuery, response: { 200: schema.Why } } },
-    async (request) => {
+    async (request, reply) => {
       const app = findAppFor(db, accountOf(request), request.params.app);
       const { dyno, release } = request.query;
       if (dyno !== undefined && release !== undefined) {
@@ -38,7 +45,9 @@ export function addWhyRoutes(
       }
       const present = presenter(redaction(...configsOf(db, app)));
       if (dyno !== undefined) {
-        const explanation = await why.dyno(app, dyno);
+        const explanation = await why
+          .dyno(app, dyno)
+          .finally(() => warnOfSilence(reply, dynos.silentSince()));
         // Without them rather than not at all: what is asked for may be why nothing works.
         const lines = await deps.logs
           .read({ appId: app.id, process: dyno, lines: SHOWN_LINES })
@@ -49,6 +58,7 @@ export function addWhyRoutes(
         const incidents = listIncidents(db, app.id, { dyno, limit: SHOWN_INCIDENTS });
         return present([explanation], incidents, lines.map(formatLine));
       }
+      warnOfSilence(reply, dynos.silentSince());
       if (release !== undefined) {
         const explanation = why.release(app, release);
         const { version, output = '' } = findRelease(db, app, release);

@@ -34,6 +34,7 @@ import { createReleasePhases } from './release-phase.js';
 import { createReleaseWatcher } from './release-watch.js';
 import { followRollout } from './rollout.js';
 import { createRunChecks, type RunChecks } from './run-checks.js';
+import { createSeenContainers } from './seen-containers.js';
 import { createSeenEnds } from './seen-ends.js';
 import { createWakeup } from './wakeup.js';
 import { createWhy, type Why } from './why.js';
@@ -41,8 +42,10 @@ import { createWhy, type Why } from './why.js';
 export interface Dynos {
   /** Runs the loop and what watches for it, until the signal aborts. */
   run(): Promise<void>;
-  /** The formation's dynos and the one-offs of an app, by name. */
+  /** The formation's dynos and the one-offs of an app, by name: as they were last seen while the engine is away. */
   list(app: App): Promise<Dyno[]>;
+  /** When the engine last told what runs (epoch ms), if it does not tell now. */
+  silentSince(): number | undefined;
   /** The formation's dynos of an app, without asking the engine. */
   formation(app: App): Dyno[];
   /** How long the loop's newest pass took; undefined before the first. */
@@ -128,6 +131,7 @@ export function createDynos(options: DynosOptions): Dynos {
     }),
     passMs: () => reconciler.passMs,
     list: async (app) => [...formation(app), ...(await oneOffs.list(app))],
+    silentSince: parts.seen.silentSince,
     condemn(containerId, verdict) {
       if (lives.condemn(containerId, verdict)) wakeup.wake('all');
     },
@@ -172,9 +176,11 @@ function createParts(options: DynosOptions) {
   const releasePhases = createReleasePhases({ ...shared, newRunNumber, signal, onEnd: wakeup.wake });
   const outOfMemory = createOutOfMemory({ db, engine, dynoLog, log, signal });
   const seenEnds = createSeenEnds();
+  const seen = createSeenContainers({ engine, now: db.now });
   const releaseWatcher = createReleaseWatcher({ ...shared, router, containersOf, wake: wakeup.wake });
   const reconciler: Reconciler = createReconciler({
     ...shared,
+    listContainers: seen.listContainers,
     router,
     lives,
     start: { ...shared, lives, healthNotes, addresses },
@@ -192,19 +198,9 @@ function createParts(options: DynosOptions) {
     lives,
     containersOf,
   });
-  const memoryWatch = (runSignal: AbortSignal) =>
-    watchMemory(
-      {
-        db,
-        dynoLog,
-        log,
-        allContainers,
-        readMemory: createMemoryReader(),
-        intervalMs: settings.memorySampleMs,
-      },
-      runSignal,
-    );
-  const oneOffs = createOneOffs({ ...shared, newRunNumber, signal });
+  const readMemory = createMemoryReader();
+  const memory = { db, dynoLog, log, allContainers, readMemory, intervalMs: settings.memorySampleMs };
+  const oneOffs = createOneOffs({ ...shared, seen, newRunNumber, signal });
   const liveness = { ...shared, lives, healthNotes, random, wake: wakeup.wake, allContainers };
   return {
     wakeup,
@@ -214,9 +210,10 @@ function createParts(options: DynosOptions) {
     releasePhases,
     releaseWatcher,
     outOfMemory,
+    seen,
     seenEnds,
     loadWatch,
-    memoryWatch,
+    memory,
     liveness,
   };
 }
@@ -236,7 +233,7 @@ async function runLoops(options: DynosOptions, parts: Parts): Promise<void> {
       watchEvents({ ...options, ...parts }),
       parts.loadWatch.run(signal),
       parts.releaseWatcher.run(signal),
-      parts.memoryWatch(signal),
+      watchMemory(parts.memory, signal),
       watchLiveness(parts.liveness, signal),
     ]);
   } finally {
@@ -267,6 +264,8 @@ function hear(event: ContainerEvent, { wakeup, outOfMemory, seenEnds }: Heard): 
   // Only our own specs write this label, from an AppId.
   const about = (event.labels[LABEL.app] as AppId | undefined) ?? 'all';
   if (event.kind === 'die' || event.kind === 'destroy') wakeup.wake(about);
+  // Nothing else tells of it before the next full list, which may not come.
+  if (event.kind === 'start' && event.labels[LABEL.role] === 'one-off') wakeup.wake(about);
   // The engine tells of a pause some milliseconds before its list shows it.
   if (event.kind === 'pause') setTimeout(() => wakeup.wake(about), PAUSE_SHOWN_MS).unref();
 }

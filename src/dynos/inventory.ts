@@ -26,22 +26,22 @@ export interface Inventory {
 const MAX_LISTS = 3;
 
 export function createInventory(deps: {
-  engine: Pick<Engine, 'listContainers'>;
+  listContainers: Engine['listContainers'];
   lives: Lives;
   seenEnds: Pick<SeenEnds, 'apply'>;
 }): Inventory {
-  const { engine, lives, seenEnds } = deps;
+  const { listContainers, lives, seenEnds } = deps;
   /** By app id; what belongs to no app is under the empty text. */
   let listed = new Map<string, Container[]>();
   let dynos = new Map<string, DynoContainer[]>();
 
   async function list(scope: Scope): Promise<Container[]> {
-    if (scope === 'all') return await engine.listContainers();
+    if (scope === 'all') return await listContainers();
     if (scope.size > MAX_LISTS) {
-      const all = await engine.listContainers();
+      const all = await listContainers();
       return all.filter((container) => scope.has(appOf(container) as AppId));
     }
-    return (await Promise.all([...scope].map((app) => engine.listContainers({ app })))).flat();
+    return (await Promise.all([...scope].map((app) => listContainers({ app })))).flat();
   }
 
   /** Whoever made it will not start it, so it fills no place. */

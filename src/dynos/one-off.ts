@@ -14,6 +14,7 @@ import { type Dyno, dynoName } from './dyno.js';
 import type { DynoLog } from './dyno-log.js';
 import { insist } from './insist.js';
 import { describeMemoryEnd, memoryCause } from './out-of-memory.js';
+import type { SeenContainers } from './seen-containers.js';
 
 export interface OneOffRequest {
   readonly app: App;
@@ -44,6 +45,7 @@ export interface OneOff {
 export interface OneOffs {
   /** Creates a one-off dyno. Throws `invalid_params` when no code was deployed, `rate_limit` when too many run. */
   create(request: OneOffRequest): Promise<OneOff>;
+  /** As the engine tells, or as they were last seen while it is away. */
   list(app: App): Promise<Dyno[]>;
   /** Kills one by its name (`run.1234`). Throws `not_found`. */
   kill(app: App, name: string): Promise<void>;
@@ -54,6 +56,7 @@ export interface OneOffs {
 export interface OneOffDeps {
   readonly db: Database;
   readonly engine: Engine;
+  readonly seen: Pick<SeenContainers, 'oneOffsOf'>;
   readonly dynoLog: DynoLog;
   readonly log: Logger;
   readonly settings: CreateContainerDeps['settings'];
@@ -77,7 +80,7 @@ export function createOneOffs(deps: OneOffDeps): OneOffs {
 
   return {
     create: (request) => createOneOff(deps, request, async () => (await containersOf(request.app)).length),
-    list: async (app) => (await containersOf(app)).map((container) => present(deps, app, container)),
+    list: async (app) => (await deps.seen.oneOffsOf(app.id)).map((one) => present(deps, app, one)),
     async kill(app, name) {
       const container = (await containersOf(app)).find(({ labels }) => nameOf(labels) === name);
       if (container === undefined) {

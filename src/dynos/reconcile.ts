@@ -4,7 +4,7 @@
 // docs/decisions/0100-a-pass-looks-at-what-changed.md
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Container } from '../engine/engine.js';
+import type { Container, Engine } from '../engine/engine.js';
 import type { AppId } from '../ids.js';
 import { RepeatedFailure } from '../log.js';
 import { type App, getApp, listApps } from '../platform/apps.js';
@@ -30,6 +30,7 @@ import { createHostSettler } from './settle-hosts.js';
 import type { Scope, Wakeup } from './wakeup.js';
 
 export interface ReconcileDeps extends Omit<HandsDeps, 'usedAddresses' | 'routed'> {
+  readonly listContainers: Engine['listContainers'];
   readonly router: Pick<Router, 'apply' | 'sessions'>;
   readonly releasePhases: ReleasePhases;
   readonly releaseWatcher: Pick<ReleaseWatcher, 'review'>;

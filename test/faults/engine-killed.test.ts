@@ -24,8 +24,28 @@ afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
 });
 
+const SILENT = /Docker engine has not answered since \d{4}-\d\d-\d\dT[\d:]{8}Z/;
+
+/** What is shown of `ant` while its engine is away: as it was, and that it is as of then. */
+async function expectSeenBefore(oneOff: string): Promise<void> {
+  const { owner } = stage.paas;
+  for (const args of [['ps'], ['ps', '--json'], ['why'], ['why', 'web.1'], ['why', oneOff]]) {
+    const { code, all, stderr, stdout } = await owner.cli([...args, '-a', 'ant']);
+    expect(code, all).toBe(0);
+    expect(stderr, all).toMatch(SILENT);
+    if (args[1] === '--json') {
+      const states = (JSON.parse(stdout) as { name: string; state: string }[]).map(
+        ({ name, state }) => `${name} ${state}`,
+      );
+      expect(states.sort()).toEqual(['logger.1 up', `${oneOff} up`, 'web.1 up']);
+    }
+  }
+}
+
 it('keeps every dyno, request and line', async () => {
   const { engine, paas } = stage;
+  const oneOff = await paas.owner.api('POST', '/apps/ant/dynos', { command: 'sleep 1000' });
+  const oneOffName = (oneOff.body as { name: string }).name;
   const before = await stage.dynoPids();
   const traffic = await stage.startTraffic();
   const tails = await stage.startTails();
@@ -39,12 +59,16 @@ it('keeps every dyno, request and line', async () => {
   expect(refused.status).toBe(503);
   expect(refused.body).toMatchObject({ id: 'service_unavailable' });
   expect(scaled.code, scaled.all).toBe(0);
+  await expectSeenBefore(oneOffName);
   await traffic.served(300);
   const startedAt = performance.now();
   await engine.start();
   await stage.atRest(60_000);
   expectWithin('F1: all at rest after the start of the engine', performance.now() - startedAt, 15_000);
   await traffic.served(100);
+  expect((await paas.owner.cli(['ps:stop', oneOffName, '-a', 'ant'])).code).toBe(0);
+  const shown = await paas.owner.cli(['ps', '-a', 'ant']);
+  expect(shown.stderr, shown.all).not.toMatch(SILENT);
 
   const lines = await lostLines(tails);
   for (const tail of tails) await tail[Symbol.asyncDispose]();

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createOneOffs, type OneOffs } from '../../src/dynos/one-off.js';
+import { createSeenContainers } from '../../src/dynos/seen-containers.js';
 import { createDockerEngine } from '../../src/engine/docker.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { findAppFor } from '../../src/platform/apps.js';
@@ -40,6 +41,7 @@ beforeAll(async () => {
   oneOffs = createOneOffs({
     db: test.db,
     engine: docker,
+    seen: createSeenContainers({ engine: docker, now: Date.now }),
     dynoLog: { platform: () => undefined, attach: async () => undefined },
     log,
     settings: { instance: INSTANCE, network: 'bridge', pidsLimit: 512 },

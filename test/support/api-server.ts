@@ -69,7 +69,12 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
     logs: { write: (lines) => written.push(...lines), read: async () => [], tailBatches: () => noTail() },
     deploys,
     pushes,
-    dynos: { list: async () => [], runChecks: async () => [], whenRouted: async () => undefined },
+    dynos: {
+      list: async () => [],
+      silentSince: () => undefined,
+      runChecks: async () => [],
+      whenRouted: async () => undefined,
+    },
     why: createWhy({
       db,
       healthNotes: createHealthNotes(),

@@ -34,6 +34,12 @@ export class ApiError extends Error {
   }
 }
 
+/** What runs of an app; `warning` says in a sentence that it is what was seen earlier. */
+export interface DynoList {
+  readonly dynos: Dyno[];
+  readonly warning: string | undefined;
+}
+
 /** Everything the dashboard asks of the API. Each call throws ApiError. */
 export interface Client {
   currentSession(signal?: AbortSignal): Promise<SignedIn>;
@@ -44,7 +50,7 @@ export interface Client {
   getApp(app: string, signal?: AbortSignal): Promise<App>;
   updateApp(app: string, changes: { name?: string; maintenance?: boolean }): Promise<App>;
   destroyApp(app: string): Promise<void>;
-  listDynos(app: string, signal?: AbortSignal): Promise<Dyno[]>;
+  listDynos(app: string, signal?: AbortSignal): Promise<DynoList>;
   /** The app, its releases that matter, and each dyno. */
   explain(app: string, signal?: AbortSignal): Promise<Explanation[]>;
   explainDyno(app: string, dyno: string, signal?: AbortSignal): Promise<DynoWhy>;
@@ -72,6 +78,8 @@ interface Call {
   body?: unknown;
   range?: string;
   signal?: AbortSignal | undefined;
+  /** Is given the warning of an answer. */
+  onWarning?: (text: string) => void;
 }
 
 type Send = <T>(method: string, path: string, call?: Call) => Promise<T>;
@@ -81,6 +89,8 @@ export function createClient(options: { fetch: typeof fetch; onSignedOut: () => 
   let csrf = '';
   const send: Send = async (method, path, call = {}) => {
     const response = await answer(() => options.fetch(path, requestOf(method, call, csrf)), call.signal);
+    const warning = response.headers.get('x-heroku-warning');
+    if (warning !== null) call.onWarning?.(warning);
     if (response.ok) return readJson(response);
     if (response.status === 401 && path !== '/login') options.onSignedOut();
     throw await errorOf(response);
@@ -129,7 +139,14 @@ function appCalls(send: Send) {
     updateApp: (app: string, changes: { name?: string; maintenance?: boolean }) =>
       send<App>('PATCH', at(app), { body: changes }),
     destroyApp: (app: string) => send<void>('DELETE', at(app)),
-    listDynos: (app: string, signal?: AbortSignal) => send<Dyno[]>('GET', at(app, 'dynos'), { signal }),
+    listDynos: async (app: string, signal?: AbortSignal) => {
+      let warning: string | undefined;
+      const onWarning = (text: string) => {
+        warning = text;
+      };
+      const dynos = await send<Dyno[]>('GET', at(app, 'dynos'), { signal, onWarning });
+      return { dynos, warning };
+    },
     explain: async (app: string, signal?: AbortSignal) =>
       (await send<{ explanations: Explanation[] }>('GET', at(app, 'why'), { signal })).explanations,
     explainDyno: (app: string, dyno: string, signal?: AbortSignal) =>

@@ -47,7 +47,7 @@ export function AppPage({ name, view }: { name: string; view: AppView }) {
   const isLogs = view.kind === 'tab' && view.tab === 'logs';
   return (
     <main id="main" class={isLogs ? 'page page-wide' : 'page'}>
-      <StaleBar error={error} />
+      <StaleBar error={error} warning={facts.warning} />
       <AppHead facts={facts} active={tabOf(view)} refresh={refresh} />
       {view.kind === 'build' ? (
         <BuildPage key={view.id} facts={facts} refresh={refresh} id={view.id} />

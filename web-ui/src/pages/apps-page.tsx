@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError, type Client } from '../api/client.js';
-import type { App, Build, Dyno, Release } from '../api/types.js';
+import { ApiError, type Client, type DynoList } from '../api/client.js';
+import type { App, Build, Release } from '../api/types.js';
 import { useLive } from '../live/use-live.js';
 import { AppRow, type AppRowFacts } from '../parts/app-row.js';
 import { Button } from '../parts/button.js';
@@ -25,7 +25,7 @@ export function AppsPage() {
   const rows = live.data;
   return (
     <main id="main" class="page">
-      {rows && <StaleBar error={live.error} />}
+      {rows && <StaleBar error={live.error} warning={rows.find((row) => row.warning)?.warning} />}
       <div class="page-head">
         <h1 data-testid="apps-sentence">{rows ? appsSentence(rows.map((row) => row.status)) : 'Apps'}</h1>
         <Button look="main" onClick={() => setIsCreating(true)}>
@@ -85,13 +85,13 @@ async function loadRows(client: Client, signal: AbortSignal): Promise<AppRowFact
 }
 
 async function loadRow(client: Client, app: App, signal: AbortSignal): Promise<AppRowFacts> {
-  const known: [Dyno[], Release[], Build[]] = await Promise.all([
+  const known: [DynoList, Release[], Build[]] = await Promise.all([
     client.listDynos(app.name, signal),
     client.listReleases(app.name, 1, signal),
     client.listBuilds(app.name, 1, signal),
   ]);
-  const [dynos, releases, builds] = known;
-  return { app, dynos, release: releases[0], status: appStatus({ app, dynos, releases, builds }) };
+  const [{ dynos, warning }, releases, builds] = known;
+  return { app, dynos, warning, release: releases[0], status: appStatus({ app, dynos, releases, builds }) };
 }
 
 /** An app may be destroyed between the list and the questions about it. */

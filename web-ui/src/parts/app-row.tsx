@@ -10,12 +10,14 @@ import { Ago } from './time.js';
 export interface AppRowFacts {
   readonly app: App;
   readonly dynos: readonly Dyno[];
+  /** Why they are shown as they were seen earlier; undefined: they are not. */
+  readonly warning: string | undefined;
   readonly release: Release | undefined;
   readonly status: AppStatus;
 }
 
 /** One app in the list; the whole row leads to it. */
-export function AppRow({ app, dynos, release, status }: AppRowFacts) {
+export function AppRow({ app, dynos, release, status }: Omit<AppRowFacts, 'warning'>) {
   return (
     <li>
       <Link to={appPath(app.name)} class={`app-row edge-${status.name}`} data-testid={`app-row-${app.name}`}>

@@ -16,15 +16,16 @@ export function Problem({ error, onRetry }: { error: ApiError | undefined; onRet
   );
 }
 
-/** Says that what is shown is the last known state. */
-export function StaleBar({ error }: { error: ApiError | undefined }) {
-  if (!error) return null;
+/** Says that what is shown is the last known state; `warning` says so in the server's words. */
+export function StaleBar(props: { error: ApiError | undefined; warning?: string | undefined }) {
+  const { error, warning } = props;
+  if (!error && warning === undefined) return null;
   return (
     <div class="stale" role="status" data-testid="stale">
       <span class="spinner" aria-hidden="true" />
-      {error.isUnreachable
+      {error?.isUnreachable
         ? 'The platform does not answer; showing the last known state. Trying again…'
-        : error.message}
+        : (error?.message ?? warning)}
     </div>
   );
 }

@@ -5,6 +5,8 @@ import type { App, Build, Dyno, Explanation, FormationEntry, Release } from '../
 export interface AppFacts {
   readonly app: App;
   readonly dynos: readonly Dyno[];
+  /** Why the dynos are shown as they were seen earlier; undefined: they are not. */
+  readonly warning: string | undefined;
   readonly formation: readonly FormationEntry[];
   readonly releases: readonly Release[];
   readonly builds: readonly Build[];
@@ -18,7 +20,7 @@ export async function loadAppFacts(
   options: { name: string; history: number; signal: AbortSignal },
 ): Promise<AppFacts> {
   const { name, history, signal } = options;
-  const [app, dynos, formation, releases, builds, explanations] = await Promise.all([
+  const [app, listed, formation, releases, builds, explanations] = await Promise.all([
     client.getApp(name, signal),
     client.listDynos(name, signal),
     client.listFormation(name, signal),
@@ -27,5 +29,5 @@ export async function loadAppFacts(
     // The page is of use without them.
     client.explain(name, signal).catch(() => []),
   ]);
-  return { app, dynos, formation, releases, builds, explanations };
+  return { app, ...listed, formation, releases, builds, explanations };
 }
