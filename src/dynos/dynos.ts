@@ -112,7 +112,7 @@ const EVENTS_RETRY_MS = 1000;
 export function createDynos(options: DynosOptions): Dynos {
   const { db, settings, signal } = options;
   const parts = createParts(options);
-  const { lives, oneOffs, reconciler, releasePhases, wakeup } = parts;
+  const { lives, oneOffs, reconciler, releasePhases, releaseWatcher, wakeup } = parts;
   const formation = (app: App) => formationDynos({ db, app, lives, reconciler, settings });
   return {
     oneOffs,
@@ -146,6 +146,7 @@ export function createDynos(options: DynosOptions): Dynos {
           db,
           nextPass: reconciler.nextPass.bind(reconciler),
           whenPassed: reconciler.whenPassed.bind(reconciler),
+          whenWentBack: releaseWatcher.whenWentBack.bind(releaseWatcher),
           stateOf: reconciler.stateOf.bind(reconciler),
           phases: releasePhases,
         },

@@ -218,7 +218,7 @@ class Loop implements Reconciler {
   async #plan(app: App, containers: readonly Container[], signal: AbortSignal): Promise<void> {
     const { releaseWatcher, releasePhases } = this.#deps;
     const state = this.stateOf(app.id);
-    await releaseWatcher.review(app, state);
+    releaseWatcher.review(app, state, signal);
     const plan = planApp(state);
     for (const action of plan.actions) this.#hands.begin(action, signal);
     if (plan.nextLookAt !== undefined) this.#looks.set(app.id, plan.nextLookAt);

@@ -1,5 +1,6 @@
 // Watches each new release for a while, and goes back to the one before it when it does worse: once, by the same door
 // as users do. judge-release.ts decides; what is known is kept in the database, so that a restart forgets nothing.
+// docs/decisions/0218-the-way-back-is-beside-the-loop.md
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.js';
@@ -37,8 +38,13 @@ import { type AppState, isLive } from './plan.js';
 import { createTrafficMeter, type TrafficMeter } from './traffic-meter.js';
 
 export interface ReleaseWatcher {
-  /** Looks at the current release of an app, and acts; call it in each pass of the loop. Never rejects. */
-  review(app: App, state: AppState): Promise<void>;
+  /**
+   * Looks at the current release of an app, and acts; call it in each pass of the loop, with the signal that ends the loop.
+   * Never throws. The way back asks the engine for images: that goes on beside the pass.
+   */
+  review(app: App, state: AppState, signal: AbortSignal): void;
+  /** Resolves when no way back of the app is under way, whatever came of it; at once when none is. */
+  whenWentBack(appId: AppId, signal: AbortSignal): Promise<void>;
   /** Follows the router's counts until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -60,6 +66,8 @@ export interface ReleaseWatchDeps {
 }
 
 const MAX_INCIDENTS = 50;
+/** Longer than the engine may take to tell of an image. */
+const MOST_MS = 60_000;
 
 /** A watcher over the releases of this install. */
 export function createReleaseWatcher(deps: ReleaseWatchDeps): ReleaseWatcher {
@@ -72,20 +80,26 @@ class Watcher implements ReleaseWatcher {
   /** Apps whose current release needs no more looks, by version. */
   readonly #settled = new Map<AppId, number>();
   readonly #watched = new Set<AppId>();
+  /** Apps that are on their way back. */
+  readonly #goingBack = new Map<AppId, Promise<void>>();
 
   constructor(deps: ReleaseWatchDeps) {
     this.#deps = deps;
   }
 
-  async review(app: App, state: AppState): Promise<void> {
+  review(app: App, state: AppState, signal: AbortSignal): void {
     try {
-      await this.#look(app, state);
+      this.#look(app, state, signal);
     } catch (error) {
-      this.#deps.log.warn({ err: error, app: app.name }, 'a release could not be watched');
+      this.#tellFailure(app, error);
     }
   }
 
-  async #look(app: App, state: AppState): Promise<void> {
+  #tellFailure(app: App, error: unknown): void {
+    this.#deps.log.warn({ err: error, app: app.name }, 'a release could not be watched');
+  }
+
+  #look(app: App, state: AppState, signal: AbortSignal): void {
     const { db } = this.#deps;
     if (state.releaseVersion === undefined || this.#settled.get(app.id) === state.releaseVersion) return;
     const release = currentRelease(db, app.id);
@@ -94,7 +108,7 @@ class Watcher implements ReleaseWatcher {
     if (watch.beganAt === undefined) beginWatch(db, release.id, this.#whatWasBefore(release, state));
     if (watch.liveAt === undefined && isLive(state)) markLive(db, release.id);
     const now = getWatch(db, release.id) ?? watch;
-    if (now.outcome === undefined) await this.#decide(app, release, now);
+    if (now.outcome === undefined) this.#decide(app, release, { watch: now, signal });
     const after = getWatch(db, release.id) ?? now;
     if (after.outcome === undefined) this.#watched.add(app.id);
     else this.#watched.delete(app.id);
@@ -129,15 +143,14 @@ class Watcher implements ReleaseWatcher {
     return now.requests > before.traffic.requests ? { ...before, traffic: now } : before;
   }
 
-  async #decide(app: App, release: Release, watch: ReleaseWatch): Promise<void> {
+  #decide(app: App, release: Release, { watch, signal }: { watch: ReleaseWatch; signal: AbortSignal }): void {
     const { db, settings } = this.#deps;
     const windowMs = getDynoSettings(db, app.id).rollbackWindowMs ?? settings.rollbackWindowMs;
     if (windowMs === 0) {
       endWatch(db, release.id, { outcome: 'off' });
       return;
     }
-    // A release that is on its way may mend what this one broke.
-    if (pendingReleases(db, app.id).some(({ version }) => version > release.version)) return;
+    if (hasNewer(db, release)) return;
     const traffic = this.#meter.of(app.id, release.version);
     const judgement = judgeRelease({
       nowMs: db.now(),
@@ -149,7 +162,28 @@ class Watcher implements ReleaseWatcher {
       incidents: listIncidents(db, app.id, { releaseVersion: release.version, limit: MAX_INCIDENTS }),
     });
     if (judgement.kind === 'passed') endWatch(db, release.id, { outcome: 'passed', traffic });
-    if (judgement.kind === 'failed') await this.#goBack(app, release, { reason: judgement.reason, traffic });
+    if (judgement.kind === 'failed')
+      this.#beginGoingBack(app, release, { reason: judgement.reason, traffic, signal });
+  }
+
+  /** Once at a time; what fails is tried again by a later look. */
+  #beginGoingBack(app: App, release: Release, failed: Failed): void {
+    if (this.#goingBack.has(app.id)) return;
+    const going = this.#goBack(app, release, failed)
+      .then(
+        // Whether the release is settled now is seen by a look.
+        () => this.#deps.wake(app.id),
+        (error: unknown) => {
+          if (!failed.signal.aborted) this.#tellFailure(app, error);
+        },
+      )
+      .finally(() => this.#goingBack.delete(app.id));
+    this.#goingBack.set(app.id, going);
+  }
+
+  async whenWentBack(appId: AppId, signal: AbortSignal): Promise<void> {
+    const going = this.#goingBack.get(appId);
+    if (going !== undefined) await Promise.race([going, sleep(MOST_MS, undefined, { signal, ref: false })]);
   }
 
   #crashesOf(release: Release) {
@@ -158,17 +192,13 @@ class Watcher implements ReleaseWatcher {
     );
   }
 
-  async #goBack(
-    app: App,
-    release: Release,
-    { reason, traffic }: { reason: string; traffic: ReleaseWatch['traffic'] },
-  ): Promise<void> {
+  async #goBack(app: App, release: Release, { reason, traffic, signal }: Failed): Promise<void> {
     const { db, dynoLog, log } = this.#deps;
-    const target = await this.#findTarget(app, release);
+    const target = await this.#findTarget(app, release, signal);
     const about = { appId: app.id, releaseVersion: release.version };
     const text = db.write(() => {
       // The engine was asked meanwhile: somebody may have released or gone back.
-      if (currentRelease(db, app.id)?.id !== release.id) return undefined;
+      if (currentRelease(db, app.id)?.id !== release.id || hasNewer(db, release)) return undefined;
       if (target === undefined) {
         endWatch(db, release.id, { outcome: 'no-target', reason, traffic });
         const message = `v${release.version} is not rolled back, for ${whyNoTarget(listReleases(db, app.id), release)}: ${reason}`;
@@ -190,10 +220,13 @@ class Watcher implements ReleaseWatcher {
   }
 
   /** The newest release that ran and can run again. One whose image turns out to be gone expires. */
-  async #findTarget(app: App, { version }: Release): Promise<Release | undefined> {
+  async #findTarget(app: App, { version }: Release, signal: AbortSignal): Promise<Release | undefined> {
     const { db, engine } = this.#deps;
     for (const target of rollbackTargets(listReleases(db, app.id), listWatches(db, app.id), version)) {
-      if (await hasImage(engine, target.image ?? '')) return target;
+      const isThere = await hasImage(engine, target.image ?? '');
+      // The database may be closed by now.
+      signal.throwIfAborted();
+      if (isThere) return target;
       setReleaseStatus(db, { releaseId: target.id, status: 'expired' });
     }
     return undefined;
@@ -224,6 +257,18 @@ class Watcher implements ReleaseWatcher {
       await sleep(settings.trafficSampleMs, undefined, { signal }).catch(() => undefined);
     }
   }
+}
+
+/** A release that is to be undone. */
+interface Failed {
+  readonly reason: string;
+  readonly traffic: ReleaseWatch['traffic'];
+  readonly signal: AbortSignal;
+}
+
+/** Whether one is on its way that may mend what this one broke. */
+function hasNewer(db: Database, release: Release): boolean {
+  return pendingReleases(db, release.appId).some(({ version }) => version > release.version);
 }
 
 function whyNoTarget(releases: readonly Release[], failed: Release): string {

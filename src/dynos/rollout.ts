@@ -13,6 +13,8 @@ export interface RolloutDeps {
   readonly db: Database;
   readonly nextPass: (signal: AbortSignal, appId: AppId) => Promise<void>;
   readonly whenPassed: (signal: AbortSignal) => Promise<void>;
+  /** Resolves when no way back of the app is under way. */
+  readonly whenWentBack: (appId: AppId, signal: AbortSignal) => Promise<void>;
   /** What the loop plans an app from. */
   readonly stateOf: (appId: AppId) => AppState;
   readonly phases: Pick<ReleasePhases, 'output' | 'exitCode'>;
@@ -40,8 +42,9 @@ export async function* followRollout(
       await deps.nextPass(signal, appId);
     }
     if (outcome?.kind === 'unhealthy') {
-      // The loop goes back in its next pass, if it does.
+      // The next pass begins to go back, if it is to.
       await deps.nextPass(signal, appId);
+      await deps.whenWentBack(appId, signal);
       return { ...outcome, undoneBy: getRelease(deps.db, release.id)?.undoneBy };
     }
     if (outcome !== undefined) return outcome;

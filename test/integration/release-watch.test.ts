@@ -7,7 +7,13 @@ import { scale } from '../../src/platform/formation.js';
 import { listIncidents } from '../../src/platform/incidents.js';
 import { createDeployRelease } from '../../src/platform/make-release.js';
 import { getWatch } from '../../src/platform/release-watches.js';
-import { currentRelease, getRelease, listReleases, type Release } from '../../src/platform/releases.js';
+import {
+  currentRelease,
+  getRelease,
+  getReleaseConfig,
+  listReleases,
+  type Release,
+} from '../../src/platform/releases.js';
 import { type House, openHouse, RUN_IMAGE, eventually as within } from '../support/house.js';
 
 // Answers with its release; 500 to every second request when the config var FAILS is set; ends when MAYHEM is set.
@@ -253,6 +259,65 @@ describe('automatic rollback', () => {
       'v3 is not rolled back, for the image of v2 is gone from the server: web.1 crashed twice (exit status 1)',
     );
     expect(current(bare)?.version).toBe(3);
+  });
+
+  it('waits for no engine in a pass: one that does not tell of an image holds up no other app', async () => {
+    const app = house.createApp('patient');
+    const other = house.createApp('other');
+    // By its name, unlike the images of all others.
+    const of = { app, by: house.account, image: RUN_IMAGE, processTypes: { web: WEB }, buildpacks: [] };
+    await house.settle(createDeployRelease(house.db, { ...of, description: 'Deploy' }));
+    await house.settle(await house.deploy(other, { web: WEB, worker: 'exec sleep 1000' }));
+    const { inspectImage } = house.engine;
+    const asked: (() => void)[] = [];
+    house.engine.inspectImage = async (image) => {
+      if (image === RUN_IMAGE && asked.length < 2) await new Promise<void>((resolve) => asked.push(resolve));
+      return await inspectImage(image);
+    };
+    try {
+      const outcome = outcomeOf(await house.deploy(app, { web: 'exit 1' }));
+      outcome.catch(() => undefined);
+      await eventually('it asks for an image', () => asked.length > 0);
+      scale(house.db, { app: other, updates: [{ type: 'worker', quantity: 1 }] });
+      await eventually('the worker', () =>
+        house.dynos.formation(other).some(({ type, state }) => type === 'worker' && state === 'up'),
+      );
+      expect(asked).toHaveLength(1);
+      expect(current(app)?.version).toBe(3);
+      house.engine.inspectImage = inspectImage;
+      asked[0]?.();
+      // Whoever waits is told what came of it.
+      expect(await outcome).toMatchObject({ kind: 'unhealthy', undoneBy: 4 });
+    } finally {
+      house.engine.inspectImage = inspectImage;
+    }
+    await live(app, 4);
+  });
+
+  it('sets config vars again that were changed while the code that it undoes was on its way', async () => {
+    const app = house.createApp('configured');
+    await house.settle(await house.deploy(app, { web: WEB }));
+    await live(app, 2);
+    await house.deploy(app, { web: 'exit 1', release: 'sleep 1' });
+    const configured = configure(app, { KEPT: 'yes' });
+    expect(configured.version).toBe(4);
+    const release = await newest(app, 'config vars on the old code', ({ version }) => version === 6);
+    expect(release.description).toBe('Set KEPT config vars');
+    expect(getReleaseConfig(house.db, release.id)).toMatchObject({ KEPT: 'yes' });
+    await live(app, 6);
+    await eventually('its answer', async () => (await house.request(app)).body === 'v6');
+    expect(listReleases(house.db, app.id).map(({ description }) => description)).toEqual([
+      'Set KEPT config vars',
+      expect.stringMatching(/^Automatic rollback to v2: /),
+      'Set KEPT config vars',
+      'Deploy',
+      'Deploy',
+      'Initial release',
+    ]);
+    expect(
+      getReleaseConfig(house.db, listReleases(house.db, app.id)[1]?.id ?? release.id),
+    ).not.toHaveProperty('KEPT');
+    expect(await house.logText(app)).toMatch(/Release v5 created, and v6: Set KEPT config vars/);
   });
 
   it('lets a good release pass when its window is over', async () => {
