@@ -37,6 +37,7 @@ const LIMITS: readonly (readonly [RegExp, number | undefined])[] = [
 /**
  * How long the engine may take to answer, in ms: to the end of an answer that is not a stream, to the head of one that
  * is. Undefined: the caller bounds it. Pure.
+ * Where it is a file that is streamed, `piecesInTime` takes the same limit for each piece.
  */
 export function callLimitMs({ method, path, options }: Pick<Call, 'method' | 'path' | 'options'>) {
   const call = `${method} ${path}`;
@@ -72,7 +73,26 @@ export function boundCalls(modem: Modem, limitOf: (call: Call) => number | undef
   };
 }
 
-/** The engine took a call and did not answer it in time. */
+/**
+ * The pieces of an answer that the engine has whole, such as a file: throws when the next one does not come in time. Only the
+ * time in which a piece is waited for counts, not what the reader does with it. Not for what goes on as long as something
+ * happens (events, an attached container): that may be silent for hours.
+ */
+export async function* piecesInTime(stream: Readable, limitMs: number): AsyncGenerator<Buffer> {
+  const pieces: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const timer = setTimeout(() => stream.destroy(new SilentEngineError(limitMs)), limitMs);
+      const piece = await pieces.next().finally(() => clearTimeout(timer));
+      if (piece.done) return;
+      yield piece.value;
+    }
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** The engine took a call and did not answer it in time, or not to its end. */
 class SilentEngineError extends Error {
   readonly code = 'ETIMEDOUT';
 

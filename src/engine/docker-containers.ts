@@ -4,6 +4,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { type callLimitMs, piecesInTime } from './bounded-calls.js';
 import type { BuildCpu } from './build-cpu.js';
 import { toContainer, toDetails, toEvent, toLogLine } from './container-rows.js';
 import { LABEL } from './container-spec.js';
@@ -41,11 +42,12 @@ export function createContainerCalls(options: {
   maxOpenFiles: number;
   buildCpu: BuildCpu | undefined;
   log: Logger;
+  limitOf: typeof callLimitMs;
 }): ContainerCalls {
-  const { docker, instance, log } = options;
+  const { docker, instance, log, limitOf } = options;
   return {
     ...lifeCalls(options),
-    ...streamCalls(docker),
+    ...streamCalls(docker, limitOf),
     runInContainer: (id, command, execOptions) => execInContainer(docker, id, { ...execOptions, command }),
     events: ({ signal }) => events(docker, instance, signal),
     async listContainers({ app } = {}) {
@@ -130,10 +132,11 @@ function lifeCalls({
 
 function streamCalls(
   docker: Docker,
+  limitOf: typeof callLimitMs,
 ): Pick<ContainerCalls, 'attach' | 'readLogs' | 'putArchive' | 'getArchive'> {
   return {
     attach: (id, options) => attach(docker, id, options),
-    readLogs: (id, options) => readLogs(docker, id, options),
+    readLogs: (id, options) => readLogs(docker, id, { ...options, limitOf }),
     async putArchive(id, tar, { path }) {
       // dockerode answers only when the engine does, so a broken source has to end the wait by itself.
       const broken = new Promise<never>((_, reject) => tar.once('error', reject));
@@ -177,21 +180,23 @@ async function attach(
 async function* readLogs(
   docker: Docker,
   id: string,
-  options: { sinceMs: number; signal: AbortSignal },
+  options: { sinceMs: number; signal: AbortSignal; limitOf: typeof callLimitMs },
 ): AsyncGenerator<EngineLogLine> {
+  const subject = `log of container ${id}`;
+  const path = `/containers/${encodeURIComponent(id)}/logs`;
   const details = await call(`container ${id}`, docker.getContainer(id).inspect());
   const stream = await call(
-    `log of container ${id}`,
+    subject,
     dialStream(docker, {
       method: 'GET',
-      path: `/containers/${encodeURIComponent(id)}/logs`,
+      path,
       query: { stdout: true, stderr: true, timestamps: true, since: (options.sinceMs / 1000).toFixed(3) },
       signal: options.signal,
     }),
   );
   const splitter = new FrameSplitter();
   const partial = { stdout: '', stderr: '' };
-  for await (const chunk of stream) {
+  for await (const chunk of piecesOf(stream, { subject, path, ...options })) {
     const frames = details.Config.Tty
       ? [{ stream: 'stdout' as const, payload: chunk }]
       : splitter.split(chunk);
@@ -200,6 +205,20 @@ async function* readLogs(
       partial[frame.stream] = lines.pop() ?? '';
       for (const line of lines) yield toLogLine(frame.stream, line);
     }
+  }
+}
+
+/** All of a file that the engine sends. Throws when it stops, or breaks off. */
+async function* piecesOf(
+  stream: Readable,
+  of: { subject: string; path: string; signal: AbortSignal; limitOf: typeof callLimitMs },
+): AsyncGenerator<Buffer> {
+  const limitMs = of.limitOf({ method: 'GET', path: of.path, options: {} });
+  try {
+    yield* limitMs === undefined ? stream : piecesInTime(stream, limitMs);
+  } catch (error) {
+    of.signal.throwIfAborted();
+    throw engineError(error, of.subject);
   }
 }
 

@@ -4,7 +4,7 @@
 
 import Docker from 'dockerode';
 import type { Logger } from '../log.js';
-import { boundCalls, type callLimitMs } from './bounded-calls.js';
+import { boundCalls, callLimitMs } from './bounded-calls.js';
 import type { BuildCpu } from './build-cpu.js';
 import { createContainerCalls } from './docker-containers.js';
 import { engineError } from './docker-errors.js';
@@ -26,13 +26,13 @@ export function createDockerEngine(options: {
   /** When a call counts as not answered; undefined: as in production. */
   limitOf?: typeof callLimitMs | undefined;
 }): Engine {
-  const { instance, maxOpenFiles, buildCpu, log } = options;
+  const { instance, maxOpenFiles, buildCpu, log, limitOf = callLimitMs } = options;
   // `host: ''` keeps dockerode from taking DOCKER_HOST of the environment.
   const docker = new Docker({ socketPath: options.socketPath, host: '', protocol: 'http' });
-  boundCalls(docker.modem, options.limitOf);
+  boundCalls(docker.modem, limitOf);
   return {
     ping: (pingOptions) => ping(docker, pingOptions?.signal),
-    ...createContainerCalls({ docker, instance, maxOpenFiles, buildCpu, log }),
+    ...createContainerCalls({ docker, instance, maxOpenFiles, buildCpu, log, limitOf }),
     ...createImageCalls({ docker, instance, buildCpu }),
     ...createNetworkCalls({ docker, instance }),
     ...createStorageCalls({ docker, instance }),

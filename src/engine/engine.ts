@@ -103,7 +103,10 @@ export interface Engine {
    * killed at the timeout or when `signal` aborts. Throws `not_found` also when the container does not run.
    */
   runInContainer(id: string, command: readonly string[], options: ExecOptions): Promise<ExecResult>;
-  /** What the engine's own log file still holds: the net for the time when nobody was attached. */
+  /**
+   * What the engine's own log file still holds: the net for the time when nobody was attached. Throws when the engine stops
+   * in the middle of it.
+   */
   readLogs(id: string, options: { sinceMs: number; signal: AbortSignal }): AsyncIterable<EngineLogLine>;
   /** Starts and ends of our containers from now on; ends (or throws) when the connection breaks: list again then. */
   events(options: { signal: AbortSignal }): AsyncIterable<ContainerEvent>;

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callLimitMs } from '../../../src/engine/bounded-calls.js';
@@ -91,6 +92,75 @@ it('goes on reading a stream after the limit, until its signal aborts', async ()
   const next = events.next();
   end.abort();
   await expect(next).rejects.toBeDefined();
+});
+
+describe('the kept log of a container', () => {
+  /** A frame of standard output. */
+  const frame = (text: string) => {
+    const head = Buffer.alloc(8);
+    head[0] = 1;
+    head.writeUInt32BE(Buffer.byteLength(text), 4);
+    return Buffer.concat([head, Buffer.from(text)]);
+  };
+  const line = (number: number) => frame(`2026-01-01T00:00:00.00000000${number}Z line ${number}\n`);
+  const read = (signal = new AbortController().signal) =>
+    engine.readLogs(ID, { sinceMs: 0, signal })[Symbol.asyncIterator]();
+  /** Tells of the container, then sends the log. */
+  const inspectThen = (sendLog: (reply: ServerResponse) => void) => {
+    answer = (reply) => {
+      answer = sendLog;
+      reply.writeHead(200, { 'content-type': 'application/json' });
+      reply.end(JSON.stringify({ Id: ID, Config: { Tty: false, Labels: {} }, State: {} }));
+    };
+  };
+
+  it('ends with an error when no more of it comes', async () => {
+    inspectThen((reply) => void reply.writeHead(200).write(line(1)));
+    const lines = read();
+    expect((await lines.next()).value).toMatchObject({ text: 'line 1' });
+    await expect(lines.next()).rejects.toMatchObject({
+      id: 'service_unavailable',
+      message: expect.stringContaining(`log of container ${ID}`),
+    });
+  });
+
+  it('ends with an error when the connection breaks', async () => {
+    inspectThen((reply) => {
+      reply.writeHead(200, { 'content-length': 1000 });
+      reply.write(line(1), () => reply.destroy());
+    });
+    const lines = read();
+    expect((await lines.next()).value).toMatchObject({ text: 'line 1' });
+    await expect(lines.next()).rejects.toMatchObject({ id: 'service_unavailable' });
+  });
+
+  it('may come slowly, and be read slowly', async () => {
+    const sendSlowly = async (reply: ServerResponse) => {
+      reply.writeHead(200);
+      for (const number of [1, 2, 3, 4]) {
+        reply.write(line(number));
+        await sleep(LIMIT_MS / 2);
+      }
+      reply.end();
+    };
+    inspectThen((reply) => void sendSlowly(reply));
+    const texts: string[] = [];
+    for await (const { text } of { [Symbol.asyncIterator]: () => read() }) {
+      if (texts.length === 0) await sleep(LIMIT_MS * 2);
+      texts.push(text);
+    }
+    expect(texts).toEqual(['line 1', 'line 2', 'line 3', 'line 4']);
+  });
+
+  it('ends with the reason of its signal', async () => {
+    inspectThen((reply) => void reply.writeHead(200).write(line(1)));
+    const end = new AbortController();
+    const lines = read(end.signal);
+    await lines.next();
+    const next = lines.next();
+    end.abort(new Error('enough'));
+    await expect(next).rejects.toThrow('enough');
+  });
 });
 
 it.each([
