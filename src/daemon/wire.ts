@@ -32,6 +32,7 @@ import { type CollectorStalls, createCollectorStalls } from './collector-stalls.
 import type { Config, DataPaths } from './config.js';
 import { loadDiskConfig } from './disk-config.js';
 import { ensureCollector } from './ensure-collector.js';
+import { forgetLogs } from './forget-logs.js';
 import { openOwnDatabase } from './open-database.js';
 import { uptimeMs } from './uptime.js';
 import { wireDeploys } from './wire-deploys.js';
@@ -119,7 +120,7 @@ export async function wireDaemon(options: DaemonOptions): Promise<Daemon> {
     onStep: options.onStep,
   });
   const server = await wireServer(options, { db, logs, deploys, pushes, dynos, upkeep });
-  const clearing = clearDestroyedApps({ db, engine, logs, place, instance: identity.instance, log });
+  const clearing = clearDestroyedApps({ db, engine, place, instance: identity.instance, log });
   return runDaemon(options, {
     db,
     engine,
@@ -181,7 +182,7 @@ function runDaemon(options: DaemonOptions, parts: Parts): Daemon {
       removeBuildContainers(engine, log),
     ]);
     signal.throwIfAborted();
-    loop = runLoops(parts);
+    loop = runLoops(parts, log);
     loop.catch(fail);
     await deploys.resume();
     await server.listen({ host: API_ADDRESS, port: config.apiPort });
@@ -236,8 +237,14 @@ function ensureOwnCollector(
 }
 
 /** What goes on until the daemon stops. Rejects when a part of it has failed. */
-async function runLoops({ dynos, upkeep, firewall, stopping: { signal } }: Parts): Promise<void> {
-  await Promise.all([dynos.run(), upkeep.run(signal), firewall.run(signal)]);
+async function runLoops(parts: Parts, log: Logger): Promise<void> {
+  const { signal } = parts.stopping;
+  await Promise.all([
+    parts.dynos.run(),
+    parts.upkeep.run(signal),
+    parts.firewall.run(signal),
+    forgetLogs({ ...parts, log: log.child({ part: 'logs' }) }, signal),
+  ]);
 }
 
 /** Throws when the engine cannot be worked with. Dynos run on without it, and their requests need the router. */

@@ -153,10 +153,13 @@ export function updateApp(
   });
 }
 
-/** Deletes an app with all that belongs to it; the loop then removes its containers, images and routes. */
+/** Deletes an app with all that belongs to it; containers, images, routes and log lines are removed after that. */
 export function destroyApp(db: Database, options: { app: App }): void {
   db.write((announce) => {
     db.sql.prepare('update apps set destroyed_at = ? where id = ?').run(db.now(), options.app.id);
+    db.sql
+      .prepare('insert or ignore into forgotten_apps (app_id, destroyed_at) values (?, ?)')
+      .run(options.app.id, db.now());
     db.sql.prepare('delete from releases where app_id = ?').run(options.app.id);
     db.sql.prepare('delete from apps where id = ?').run(options.app.id);
     announce({ kind: 'app-destroyed', appId: options.app.id });

@@ -1,8 +1,9 @@
 // The apps outlive their logs: a damaged file of kept lines makes way for a new one, and a collector that cannot be had
-// at all keeps no app from running.
+// at all keeps no app from running. The lines of an app go with it.
 
-import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
 import { keptLines } from '../support/log-accounting.js';
@@ -64,3 +65,30 @@ it('apps run while no collector can be had, and have their logs when it can', as
   // What was printed meanwhile is in the engine's own file.
   await eventually('the lines of meanwhile', async () => /app\[web\.2\]/.test(await log()));
 });
+
+it('the lines of a destroyed app go, though the collector was away then and the daemon died before it was back', async () => {
+  const { body } = await paas.owner.api('GET', `/apps/${APP}`);
+  const { id } = body as { id: string };
+  const keptBlocks = () => count('logs.sqlite', 'select count(*) from blocks where app_id = ?', id);
+  const leftToDo = () => count('paas.sqlite', 'select count(*) from forgotten_apps where app_id = ?', id);
+  const collector = Number(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'));
+  process.kill(collector, 'SIGSTOP');
+  const destroyed = await paas.owner.cli(['apps:destroy', '-a', APP, '--confirm', APP]);
+  expect(destroyed.code, destroyed.all).toBe(0);
+  await paas.cutPower();
+  expect(keptBlocks()).toBeGreaterThan(0);
+  expect(leftToDo()).toBe(1);
+  await paas.start();
+  await eventually('they are gone', () => keptBlocks() === 0);
+  await eventually('its dynos, too, and nothing is left to do', () => leftToDo() === 0, 60_000);
+  expect(keptBlocks()).toBe(0);
+});
+
+function count(file: string, sql: string, id: string): number {
+  const db = new Sqlite(join(paas.dataDir, file), { readonly: true });
+  try {
+    return db.prepare(sql).pluck().get(id) as number;
+  } finally {
+    db.close();
+  }
+}
