@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { LogFilter, LogLine, NewLogLine } from './line.js';
-import type { CollectorStats, HealthReply, ReadRequest, TailRequest, WriteRequest } from './protocol.js';
+import { LineWriter } from './line-writer.js';
+import type { CollectorStats, HealthReply, ReadRequest, TailRequest } from './protocol.js';
 import { clipRun, decodeRuns, type Frame, FrameDecoder, runLines } from './runs.js';
 
 /** What a follower of an app gets. */
@@ -50,8 +51,6 @@ export interface LogClient {
 }
 
 const CALL_DEADLINE_MS = 10_000;
-const MAX_WAITING_LINES = 10_000;
-const MAX_BATCH_LINES = 1000;
 
 /**
  * `clientId` is unique for each start of the daemon. A call that the collector does not answer in time rejects with
@@ -70,7 +69,7 @@ export function createLogClient(options: {
   const post = async (path: string, body: unknown, deadlineMs = callDeadlineMs) =>
     await callUntil({ socketPath, agent, path, body, deadlineMs });
   const ask = (call: Call) => callOnce({ ...call, signal: AbortSignal.timeout(callDeadlineMs) });
-  const writer = new Writer({ clientId, log, post, signal: closing.signal });
+  const writer = new LineWriter({ clientId, log, post, signal: closing.signal });
   const tailBatches = (tail: TailOptions) => followBatches(socketPath, tail);
   return {
     attach: async (container) => {
@@ -102,78 +101,6 @@ export function createLogClient(options: {
 export async function readHealth(socketPath: string, signal: AbortSignal): Promise<HealthReply> {
   // The collector's own reply.
   return JSON.parse(await callOnce({ socketPath, path: '/health', signal })) as HealthReply;
-}
-
-/** Lines on their way to the collector, in order, a batch at a time. */
-class Writer {
-  readonly #clientId: string;
-  readonly #log: Logger;
-  readonly #post: (path: string, body: unknown, deadlineMs: number) => Promise<string>;
-  readonly #signal: AbortSignal;
-  #waiting: NewLogLine[] = [];
-  readonly #dropped = new Map<string, number>();
-  #number = 0;
-  #sending: Promise<void> | undefined;
-
-  constructor(options: {
-    clientId: string;
-    log: Logger;
-    post: (path: string, body: unknown, deadlineMs: number) => Promise<string>;
-    signal: AbortSignal;
-  }) {
-    this.#clientId = options.clientId;
-    this.#log = options.log;
-    this.#post = options.post;
-    this.#signal = options.signal;
-  }
-
-  add(lines: readonly NewLogLine[]): void {
-    this.#waiting.push(...lines);
-    const excess = this.#waiting.length - MAX_WAITING_LINES;
-    if (excess > 0) {
-      for (const { appId } of this.#waiting.splice(0, excess))
-        this.#dropped.set(appId, (this.#dropped.get(appId) ?? 0) + 1);
-    }
-    this.#start();
-  }
-
-  async flush(): Promise<void> {
-    while (this.#sending !== undefined) await this.#sending;
-  }
-
-  #start(): void {
-    if (this.#waiting.length === 0 && this.#dropped.size === 0) return;
-    this.#sending ??= this.#send().finally(() => {
-      this.#sending = undefined;
-    });
-  }
-
-  async #send(): Promise<void> {
-    while ((this.#waiting.length > 0 || this.#dropped.size > 0) && !this.#signal.aborted) {
-      this.#number += 1;
-      const body: WriteRequest = {
-        client: this.#clientId,
-        number: this.#number,
-        lines: this.#waiting.splice(0, MAX_BATCH_LINES),
-        dropped: [...this.#dropped].map(([appId, count]) => ({ appId, count })),
-      };
-      this.#dropped.clear();
-      await this.#deliver(body);
-    }
-  }
-
-  /** Until it is taken: meanwhile the queue fills, and drops. */
-  async #deliver(body: WriteRequest): Promise<void> {
-    while (!this.#signal.aborted) {
-      try {
-        await this.#post('/lines', body, 1000);
-        return;
-      } catch (err) {
-        this.#log.debug({ err }, 'log lines wait for the collector');
-        await sleep(200, undefined, { signal: this.#signal }).catch(() => undefined);
-      }
-    }
-  }
 }
 
 async function* followBatches(
