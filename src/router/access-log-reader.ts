@@ -3,6 +3,7 @@
 // object of its own. Whatever is not ordinary is left to access-log.ts, which says what a line means.
 
 import { ACCESS_LOG_PREFIX, dynoLength, METHOD_LIMIT, PATH_LIMIT, parseAccessLine } from './access-log.js';
+import { copy, isSame, putNumber, readNumber, startsWith } from './line-bytes.js';
 
 /** What one look into the access log brought of one app. */
 export interface AppAccess {
@@ -39,7 +40,6 @@ const MAX_KEPT_APPS = 32;
 const MAX_KEPT_BYTES = 1024 * 1024;
 
 const LF = 0x0a;
-const ZERO = 0x30;
 const ONE = 0x31;
 const DASH = 0x2d;
 const LESS_THAN = 0x3c;
@@ -267,49 +267,6 @@ function putField(
 ): number {
   const labelled = copy(label, 0, label.length, out, to);
   return copy(bytes, at(starts, field), at(starts, field + 1) - 1, out, labelled);
-}
-
-function startsWith(bytes: Buffer, from: number, text: Buffer): boolean {
-  for (let index = 0; index < text.length; index += 1) {
-    if (bytes[from + index] !== text[index]) return false;
-  }
-  return true;
-}
-
-function isSame(text: string, bytes: Buffer, from: number, to: number): boolean {
-  if (text.length !== to - from) return false;
-  for (let index = 0; index < text.length; index += 1) {
-    if (bytes[from + index] !== text.charCodeAt(index)) return false;
-  }
-  return true;
-}
-
-/** The number that begins at `from`; -1 for a negative one. */
-function readNumber(bytes: Buffer, from: number): number {
-  let value = 0;
-  for (let at = from; ; at += 1) {
-    const digit = (bytes[at] ?? 0) - ZERO;
-    if (digit < 0 || digit > 9) return at === from ? -1 : value;
-    value = value * 10 + digit;
-  }
-}
-
-function putNumber(value: number, out: Buffer, at: number): number {
-  if (value < 10) {
-    out[at] = ZERO + value;
-    return at + 1;
-  }
-  return at + out.write(String(value), at, 'latin1');
-}
-
-/** Where it ends in `out`. For some dozen bytes a loop is quicker than a call of `Buffer.copy`. */
-function copy(source: Buffer, from: number, to: number, out: Buffer, at: number): number {
-  let end = at;
-  for (let index = from; index < to; index += 1) {
-    out[end] = source[index] ?? 0;
-    end += 1;
-  }
-  return end;
 }
 
 /** The text of `open` with at least `size` free bytes. */
