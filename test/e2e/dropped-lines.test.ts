@@ -1,5 +1,5 @@
 // Router lines that find no place, because the log collector stands still: each request is in the app's log, or told as
-// dropped there; and the operator is told.
+// dropped there; and the operator is told. Whose they were that are lost with the collector nobody knows: each app is told.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
@@ -10,6 +10,8 @@ import { keptLines } from '../support/log-accounting.js';
 import { type Paas, startPaas } from '../support/paas.js';
 
 const APP = 'busy';
+/** Is asked when nobody asks for the other one any more. */
+const LATER = 'later';
 // The pipe takes 1 MiB: some 800 lines of these.
 const PATH = `/${'a'.repeat(1000)}`;
 
@@ -48,10 +50,35 @@ it('tells the lines that HAProxy dropped, exactly, though nobody read for longer
   );
   const metrics = await paas.owner.api('GET', '/metrics');
   expect(metrics.body).toContain(`\npaas_router_log_lines_dropped_total ${log.told}\n`);
+  await paas.owner.cli(['create', LATER, '--no-remote']);
+  await eventually('it is routed', async () => (await paas.http(LATER)).status === 503);
+  await eventually('its line', async () => (await readLog(paas, LATER)).lines === 1);
   await paas.stop();
+  const last = collectorOf(paas);
+  process.kill(last, 'SIGSTOP');
+  await visit(paas, 1200, LATER);
+  // The next one knows nothing of the requests of before.
+  process.kill(last, 'SIGKILL');
   await paas.start();
+  const all = await eventually('those of a time without daemon and collector are accounted for', async () => {
+    const now = await readLog(paas, LATER);
+    return now.lines + now.told >= 1201 && now;
+  });
+  expect(all.lines + all.told).toBe(1201);
+  expect(all.told).toBeGreaterThan(200);
+  const { notices } = await eventually('the other app is told', async () => {
+    const now = await readLog(paas);
+    return now.told > log.told && now;
+  });
+  const [told, toldLater] = [notices.at(-1), all.notices[0]].map((line) =>
+    line?.replace(/^.*?Error/, 'Error'),
+  );
+  expect(told).toBe(toldLater);
+  expect(told).toMatch(
+    /^Error L10 \(Output buffer overflow\): \d+ messages of the router, of this app or others, dropped since \d{4}-/,
+  );
   const doctor = await paas.owner.cli(['doctor']);
-  expect(doctor.stdout).toContain(`${log.told} lines dropped in the last day`);
+  expect(doctor.stdout).toContain(`${log.told + all.told} lines dropped in the last day`);
 });
 
 /** The daemon replaces a collector that stands still for about twenty seconds: it may be gone. */
@@ -82,8 +109,8 @@ interface Found {
   readonly notices: readonly string[];
 }
 
-async function readLog(paas: Paas): Promise<Found> {
-  const lines = await keptLines(paas.owner, APP).catch(() => []);
+async function readLog(paas: Paas, app = APP): Promise<Found> {
+  const lines = await keptLines(paas.owner, app).catch(() => []);
   const notices = lines.filter((line) => line.includes('L10'));
   return {
     lines: lines.filter((line) => line.includes('heroku[router]: at=') && line.includes('method=GET')).length,
@@ -96,11 +123,11 @@ async function readLog(paas: Paas): Promise<Found> {
 }
 
 /** So many requests, eight at a time; the router answers them by itself. */
-async function visit(paas: Paas, count: number): Promise<void> {
+async function visit(paas: Paas, count: number, app = APP): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const one = () =>
     new Promise<void>((resolve, reject) => {
-      const headers = { host: `${APP}.localhost` };
+      const headers = { host: `${app}.localhost` };
       const got = request(
         { host: '127.0.0.1', port: paas.httpPort, path: PATH, agent, headers },
         (response) => {
