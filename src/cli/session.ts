@@ -75,12 +75,17 @@ export function openApi(
   host: string,
   authorization: string | undefined,
 ): ApiClient {
+  const told = new Set<string>();
   return createApiClient({
     host,
     authorization,
     version: VERSION,
     signal: session.signal,
-    onWarning: (text) => warn(session.terminal, text),
+    onWarning(text) {
+      // A command that asks again and again gets it with each answer.
+      if (!told.has(text)) warn(session.terminal, text);
+      told.add(text);
+    },
   });
 }
 

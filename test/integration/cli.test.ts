@@ -293,6 +293,25 @@ describe('config, ps, releases', () => {
     expect(JSON.parse((await paas('ps', '--json')).stdout)).toHaveLength(4);
   });
 
+  it('prints a warning of the server on stderr, once though it comes again and again', async () => {
+    const warning = 'The Docker engine has not answered since then.';
+    let asked = 0;
+    api.on('GET /apps/example/dynos', (_, reply) => {
+      asked += 1;
+      reply.setHeader('x-heroku-warning', warning);
+      sendJson(reply, 200, [dyno('web.1', { state: asked < 3 ? 'starting' : 'up' })]);
+    });
+    const listed = await paas('ps', '--json');
+    expect(JSON.parse(listed.stdout)).toHaveLength(1);
+    expect(listed.stderr).toBe(` ▸    ${warning}\n`);
+    api.json('GET /apps/example/formation', [{ type: 'web', quantity: 1, size: '512M', command: 'x' }]);
+    api.json('GET /apps/example/releases', [release(3)]);
+    const waited = await paas('ps:wait');
+    expect(waited.code, waited.stderr).toBe(0);
+    expect(asked).toBe(3);
+    expect(waited.stderr.split(warning)).toHaveLength(2);
+  });
+
   it('scales', async () => {
     const formation = [
       { type: 'web', quantity: 3, size: '512M', command: 'x' },
