@@ -111,15 +111,22 @@ export class LogStore {
     return this.#sql.nextSeq.get()?.next_seq ?? 1;
   }
 
-  /** Writes blocks and progress in one transaction, then drops what is over the size limit. */
+  /** Writes blocks and progress in one transaction, and drops what is over the size limit: all of it or nothing. */
   commit(batch: StoreBatch): void {
-    this.#db.transaction(() => {
-      for (const block of batch.blocks) this.#insert(block);
-      for (const progress of batch.progress)
-        this.#sql.saveProgress.run(progress.containerId, progress.appId, JSON.stringify(progress));
-      this.#sql.saveSeq.run(batch.nextSeq);
-      for (const appId of new Set(batch.blocks.map((block) => block.appId))) this.#trim(appId);
-    })();
+    const appIds = new Set(batch.blocks.map((block) => block.appId));
+    const takeBack = this.#rememberBooks(appIds);
+    try {
+      this.#db.transaction(() => {
+        for (const block of batch.blocks) this.#insert(block);
+        for (const progress of batch.progress)
+          this.#sql.saveProgress.run(progress.containerId, progress.appId, JSON.stringify(progress));
+        this.#sql.saveSeq.run(batch.nextSeq);
+        for (const appId of appIds) this.#trim(appId);
+      })();
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
     if (this.#hasSpareSpace) this.#giveBackSpace(PAGES_PER_COMMIT);
   }
 
@@ -204,6 +211,21 @@ export class LogStore {
 
   close(): void {
     this.#db.close();
+  }
+
+  /** What brings the books of these apps back to where they are now, when the file stays as it is. */
+  #rememberBooks(appIds: ReadonlySet<string>): () => void {
+    const before = [...appIds].map((id) => ({
+      id,
+      size: this.#sizes.get(id) ?? 0,
+      nextLine: this.#nextLines.get(id) ?? 1,
+    }));
+    return () => {
+      for (const { id, size, nextLine } of before) {
+        this.#sizes.set(id, size);
+        this.#nextLines.set(id, nextLine);
+      }
+    };
   }
 
   #insert(block: StoredBlock): void {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodeRuns, encodeRun, runLines } from '../../../src/logs/runs.js';
 import { LogStore, type StoredBlock } from '../../../src/logs/store.js';
@@ -121,4 +122,23 @@ test('a search for rare lines goes on page by page', () => {
   expect(first.uptoSeq).toBe(5);
   const next = store.readLast({ appId: 'a', lines: 5, filter, beforeSeq: first.nextBeforeSeq ?? 0 });
   expect(texts(next.runs)).toEqual(['rare']);
+});
+
+test('lines that could not be stored leave no trace in its books: later ones are kept', () => {
+  store.close();
+  store = open(2000);
+  commit([block('a', 1, ['before'])]);
+  const other = new Database(join(directory, 'logs.sqlite'));
+  other.exec(
+    "create trigger full before insert on sequence begin select raise(abort, 'database or disk is full'); end",
+  );
+  for (let seq = 10; seq < 20; seq += 1) {
+    expect(() => commit([block('a', seq, ['x'.repeat(500)])])).toThrow('disk is full');
+  }
+  other.exec('drop trigger full');
+  other.close();
+  commit([block('a', 20, ['after'])]);
+  expect(texts(store.readLast({ appId: 'a', lines: 10, filter: {} }).runs)).toEqual(['before', 'after']);
+  const blocks = store.readAfter({ appId: 'a', afterSeq: 0, maxBytes: 1_000_000 });
+  expect(blocks.map((one) => one.firstLine)).toEqual([1, 2]);
 });
