@@ -30,6 +30,7 @@ export interface Page<Item> {
 
 const DEFAULT_MAX = 200;
 const LARGEST_MAX = 1000;
+const MAX_HEADER = 1000;
 
 /**
  * Reads a Range header such as `version ]5..; order=desc,max=15`. No header, an empty one and byte ranges mean the
@@ -40,6 +41,8 @@ export function parseRange(header: string | undefined, properties: readonly stri
   const [first = 'id'] = properties;
   const whole = { property: first, from: undefined, to: undefined, max: DEFAULT_MAX, isDescending: false };
   if (text === '' || text.startsWith('bytes')) return whole;
+  // The pattern of bounds takes its time with long ones.
+  if (text.length > MAX_HEADER) throw refused(text, `It has at most ${MAX_HEADER} characters.`);
   const [bounds = '', ...options] = text.split(/[;,]/).map((part) => part.trim());
   const match = /^([a-z_]+)(?:\s+(.*))?$/.exec(bounds);
   const property = match?.[1] ?? '';

@@ -94,3 +94,9 @@ describe('pageOf', () => {
     expect(() => page('version a..b')).toThrow(expect.objectContaining({ id: 'range_not_satisfiable' }));
   });
 });
+
+it('refuses a very long header without a long look at it', () => {
+  const begin = performance.now();
+  expect(() => parseRange(`id ${'a..b'.repeat(3700)}[[`, ['id'])).toThrow('cannot be answered');
+  expect(performance.now() - begin).toBeLessThan(50);
+});
