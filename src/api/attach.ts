@@ -169,6 +169,8 @@ function drained(socket: Duplex): Promise<void> {
 }
 
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
+/** A client whose input waits is not read, so its end is not seen: only a write fails. Output without bytes is none. */
+const PROBE_MS = 1000;
 
 function takeInput(offer: Offer, from: { socket: Duplex; head: Buffer; log: Logger }): void {
   const { socket, head, log } = from;
@@ -177,9 +179,17 @@ function takeInput(offer: Offer, from: { socket: Duplex; head: Buffer; log: Logg
   const decode = createFrameDecoder({ maxPayloadBytes: MAX_PAYLOAD_BYTES });
   stdin?.on('error', () => undefined);
   const write = (bytes: Buffer) => {
-    if (!stdin?.writable || stdin.write(bytes)) return;
+    if (!stdin?.writable || stdin.write(bytes) || socket.isPaused()) return;
     socket.pause();
-    stdin.once('drain', () => socket.resume());
+    const probe = setInterval(() => socket.write(encodeFrame(SERVER_FRAME.stdout)), PROBE_MS);
+    const goOn = () => {
+      clearInterval(probe);
+      stdin.off('drain', goOn).off('close', goOn);
+      socket.off('close', goOn);
+      socket.resume();
+    };
+    stdin.on('drain', goOn).on('close', goOn);
+    socket.on('close', goOn);
   };
   const take = async (frame: Frame) => {
     switch (frame.type) {
