@@ -10,6 +10,14 @@ export function printable(text: string): string {
     );
 }
 
+/** `value` as JSON that is safe for a terminal: what JSON leaves as it is, but a terminal acts upon, is escaped, too. */
+export function printableJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(
+    /[\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** True when `text` sets a colour, so that the line must end with a reset. */
 export function hasColorSequence(text: string): boolean {
   return text.includes('\u001b[');

@@ -1,6 +1,6 @@
 // The one place that writes to the user: results on stdout, progress and errors on stderr, colours only on a terminal.
 
-import { printable } from './printable.js';
+import { printable, printableJson } from './printable.js';
 
 export interface Terminal {
   readonly stdin: NodeJS.ReadStream;
@@ -62,7 +62,7 @@ export function warn(terminal: Terminal, text: string): void {
 
 /** A value as JSON on stdout. */
 export function printJson(terminal: Terminal, value: unknown): void {
-  terminal.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+  terminal.stdout.write(`${printableJson(value, 2)}\n`);
 }
 
 /** Heroku's heading: `=== text` and an empty line. */

@@ -4,6 +4,7 @@ import type { ServerEvent } from '../event-stream.js';
 import { createLogPainter, forTerminal, parseLogLine } from '../log-lines.js';
 import { followLog, hasLines, type LogQuery } from '../log-session.js';
 import { adviseOnTarget } from '../no-lines.js';
+import { printableJson } from '../printable.js';
 import { type Terminal, warn } from '../terminal.js';
 import { writeTo } from '../write-stream.js';
 
@@ -75,10 +76,10 @@ function formatText({ stdout }: Terminal, hasColors: boolean): (event: ServerEve
 }
 
 function formatJson(event: ServerEvent): string | undefined {
-  if (event.type === 'dropped') return JSON.stringify({ event: 'dropped', ...parseObject(event.data) });
+  if (event.type === 'dropped') return printableJson({ event: 'dropped', ...parseObject(event.data) });
   if (event.type !== 'message') return undefined;
   const parts = parseLogLine(event.data) ?? { message: event.data };
-  return JSON.stringify(event.id === '' ? parts : { id: event.id, ...parts });
+  return printableJson(event.id === '' ? parts : { id: event.id, ...parts });
 }
 
 function parseObject(text: string): object {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createEventParser } from '../../../src/cli/event-stream.js';
 import { createLogPainter, forTerminal, parseLogLine } from '../../../src/cli/log-lines.js';
+import { printableJson } from '../../../src/cli/printable.js';
 
 describe('server-sent events', () => {
   const text =
@@ -44,5 +45,11 @@ describe('log lines', () => {
     expect(forTerminal('t app[web.1]: \u001b[31mred\u001b[2J')).toBe(
       't app[web.1]: \u001b[31mred\\x1b[2J\u001b[0m',
     );
+  });
+  it('cannot command a terminal as JSON either', () => {
+    const value = { message: 'a\u009b2J\u009d52;c;x\u0007\u202eb\u007f' };
+    const text = printableJson(value);
+    expect(text).toBe('{"message":"a\\u009b2J\\u009d52;c;x\\u0007\\u202eb\\u007f"}');
+    expect(JSON.parse(text)).toEqual(value);
   });
 });
