@@ -2,7 +2,7 @@
 
 import type { TailEvent } from '../logs/client.js';
 import type { LogLine } from '../logs/line.js';
-import { sseDropped, sseHeartbeat, sseLine } from '../logs/sse.js';
+import { sseDropped, sseHeartbeat, sseLine, ssePosition } from '../logs/sse.js';
 
 const CHECK_MS = 4000;
 const HEARTBEAT_MS = 15_000;
@@ -46,7 +46,7 @@ function eventText(event: TailEvent, nowMs: number): string {
     case 'dropped':
       return sseDropped({ ...event, nowUs: nowMs * 1000 });
     case 'idle':
-      return '';
+      return ssePosition(event.seq);
   }
 }
 

@@ -3,7 +3,7 @@
 export interface ServerEvent {
   /** Empty when this very event names none (a reader goes on from the last one that did). */
   readonly id: string;
-  /** `message` unless the server names another. */
+  /** `message` unless the server names another; `position` for one that has nothing but an id. */
   readonly type: string;
   readonly data: string;
 }
@@ -18,7 +18,7 @@ export function createEventParser(): (text: string) => ServerEvent[] {
   let data: string[] = [];
   const takeLine = (line: string): ServerEvent | undefined => {
     if (line === '') {
-      const event = data.length === 0 ? undefined : { id, type: type || 'message', data: data.join('\n') };
+      const event = eventOf(id, type, data);
       id = '';
       type = '';
       data = [];
@@ -42,4 +42,9 @@ export function createEventParser(): (text: string) => ServerEvent[] {
     }
     return events;
   };
+}
+
+function eventOf(id: string, type: string, data: readonly string[]): ServerEvent | undefined {
+  if (data.length > 0) return { id, type: type || 'message', data: data.join('\n') };
+  return id === '' ? undefined : { id, type: 'position', data: '' };
 }

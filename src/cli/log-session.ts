@@ -17,17 +17,17 @@ export interface LogQuery {
 const IDLE_TIMEOUT_MS = 45_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5000;
-/** The session was given, so the server is there: a restart between it and the first line is waited for. */
-const FIRST_LINE_MS = 30_000;
+/** The session was given, so the server is there: a restart between it and the stream is waited for. */
+const BEGIN_MS = 30_000;
 
 /** The events of a log, oldest first. With `tail` it goes on until `signal` aborts; else it ends with the last line. */
 export async function* followLog(
   api: ApiClient,
-  log: { app: string; query: LogQuery; signal: AbortSignal },
+  log: { app: string; query: LogQuery; signal: AbortSignal; beginMs?: number },
 ): AsyncGenerator<ServerEvent> {
-  const { query, signal } = log;
-  const position: Position = { url: await openSession(api, log), lastId: '' };
-  const giveUpAt = performance.now() + FIRST_LINE_MS;
+  const { query, signal, beginMs = BEGIN_MS } = log;
+  const position: Position = { url: await openSession(api, log), lastId: '', hasBegun: false };
+  const giveUpAt = performance.now() + beginMs;
   let retryMs = FIRST_RETRY_MS;
   for (;;) {
     const before = position.lastId;
@@ -35,7 +35,7 @@ export async function* followLog(
       yield* readOn(api, position, signal);
       if (!query.tail) return;
     } catch (error) {
-      const mayWait = position.lastId !== '' || performance.now() < giveUpAt;
+      const mayWait = position.hasBegun || performance.now() < giveUpAt;
       if (signal.aborted || !query.tail || !mayWait || !isPassing(error)) throw explain(error);
       if (isRefusal(error)) position.url = await reopenSession(api, log, position.url);
     }
@@ -63,6 +63,8 @@ function explain(error: unknown): unknown {
 interface Position {
   url: string;
   lastId: string;
+  /** The server has answered once: from then on a break is a restart, however quiet the app is. */
+  hasBegun: boolean;
 }
 
 /** A new address, or the old one while the server cannot be asked. */
@@ -98,13 +100,14 @@ async function* readOn(api: ApiClient, position: Position, signal: AbortSignal):
   const headers: Record<string, string> = { Accept: 'text/event-stream' };
   if (position.lastId !== '') headers['Last-Event-ID'] = position.lastId;
   const reply = await api.stream(position.url, { headers, signal, idleTimeoutMs: IDLE_TIMEOUT_MS });
+  position.hasBegun = true;
   const decoder = new TextDecoder();
   const parse = createEventParser();
   for await (const chunk of reply as AsyncIterable<Buffer>) {
     for (const event of parse(decoder.decode(chunk, { stream: true }))) {
       if (isRepeated(event.id, position.lastId)) continue;
       position.lastId = event.id || position.lastId;
-      yield event;
+      if (event.type !== 'position') yield event;
     }
   }
 }

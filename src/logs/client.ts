@@ -15,8 +15,8 @@ export type TailEvent =
   | { readonly kind: 'line'; readonly line: LogLine }
   /** The follower was too slow: `count` lines were dropped since then. */
   | { readonly kind: 'dropped'; readonly count: number; readonly sinceUs: number }
-  /** All that is known was delivered; comes again while nothing happens. */
-  | { readonly kind: 'idle' };
+  /** All that is known, up to `seq`, was delivered; comes again while nothing happens. */
+  | { readonly kind: 'idle'; readonly seq: number };
 
 /** The lines of an app to follow. */
 export interface TailOptions extends LogFilter {
@@ -145,7 +145,7 @@ async function* readConnection(
 
 function pushEvents(frame: Frame, seq: number | undefined, events: TailEvent[]): number | undefined {
   if (frame.kind === 'idle') {
-    events.push({ kind: 'idle' });
+    events.push(frame);
     return frame.seq;
   }
   if (frame.kind === 'dropped') {

@@ -28,6 +28,14 @@ export function sseHeartbeat(): string {
   return ': heartbeat\n\n';
 }
 
+/**
+ * Moves a client's `Last-Event-ID` on without showing anything (an event without data), so that one which got no line yet
+ * goes on from here, too.
+ */
+export function ssePosition(seq: number): string {
+  return `id: ${seq}\n\n`;
+}
+
 /** The sequence number in a `Last-Event-ID` header; undefined (start at now) for anything that is none. */
 export function parseLastEventId(value: string | undefined): number | undefined {
   if (value === undefined || !/^\d{1,16}$/.test(value)) return undefined;

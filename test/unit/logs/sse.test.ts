@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { parseLastEventId, sseDropped, sseHeartbeat, sseLine } from '../../../src/logs/sse.js';
+import { createEventParser } from '../../../src/cli/event-stream.js';
+import { parseLastEventId, sseDropped, sseHeartbeat, sseLine, ssePosition } from '../../../src/logs/sse.js';
+import { createSseParser } from '../../../web-ui/src/log/sse.js';
 
 const line = { seq: 42, timestampUs: 1_000_000, source: 'app', process: 'web.1', text: 'hi' } as const;
 
@@ -31,3 +33,8 @@ test.each([
   ['9223372036854775808', undefined],
   ['1e3', undefined],
 ])('Last-Event-ID %j', (value, seq) => expect(parseLastEventId(value)).toBe(seq));
+
+test('a position moves the last id, and shows nothing', () => {
+  expect(createEventParser()(ssePosition(7))).toEqual([{ id: '7', type: 'position', data: '' }]);
+  expect(createSseParser()(ssePosition(7))).toEqual([]);
+});
