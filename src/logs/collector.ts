@@ -8,13 +8,14 @@ import type { CollectedContainer } from './container-output.js';
 import { Journal, type JournalLimits } from './journal.js';
 import { cleanProcessName, type LogFilter, type NewLogLine, splitMessage } from './line.js';
 import type { StoreDamage } from './mended-store.js';
-import { gapText, LOST_TEXT, type NoticeKind, Notices } from './notices.js';
+import { gapText, LOST_TEXT, type NoticeKind, Notices, noticeText } from './notices.js';
 import type { OutputLines } from './output-stream.js';
 import { RateLimit } from './rate-limit.js';
 import type { ContainerProgress } from './store.js';
 import { StoreThread } from './store-thread.js';
 import { SureTime } from './sure-time.js';
 import { Tail, type TailQuery } from './tail.js';
+import { UnstoredLines } from './unstored.js';
 
 export interface CollectorLimits extends JournalLimits {
   /** What may wait for one live tail. */
@@ -42,6 +43,7 @@ export class LogCollector {
   readonly #store: StoreThread;
   readonly #journal: Journal;
   readonly #notices: Notices;
+  readonly #unstored: UnstoredLines;
   readonly #limits: CollectorLimits;
   readonly #nowUs: () => number;
   readonly #log: Logger;
@@ -75,7 +77,15 @@ export class LogCollector {
       firstSeq: options.nextSeq + SEQ_STEP,
       limits: options.limits,
       log: options.log,
-      onUnstored: (appId, count) => this.#notices.add(appId, 'unstored', '', count),
+      onUnstored: (block) => this.#unstored.add(block),
+    });
+    this.#unstored = new UnstoredLines({
+      journal: this.#journal,
+      nowUs: options.nowUs,
+      delayMs: NOTICE_DELAY_MS,
+      publish: (appId, count, sinceUs) =>
+        this.#say(appId, noticeText({ kind: 'unstored', process: '', count, sinceUs })),
+      signal: this.#stopping.signal,
     });
     this.#containers = new CollectedContainers({
       ...options,
@@ -222,6 +232,7 @@ export class LogCollector {
     await Promise.all(this.#loops);
     await Promise.race([released, sleep(END_MS, undefined, { ref: false })]);
     this.#notices.publish();
+    this.#unstored.tell();
     await this.#journal.flush();
     await this.#store[Symbol.asyncDispose]();
   }

@@ -57,7 +57,7 @@ export class Journal {
   readonly #limits: JournalLimits;
   readonly #log: Logger;
   readonly #failure: RepeatedFailure;
-  readonly #onUnstored: (appId: string, count: number) => void;
+  readonly #onUnstored: (block: Block) => void;
   readonly #open = new Map<string, OpenBlock>();
   readonly #readers = new Map<string, Set<BlockReader>>();
   /** Containers whose progress changed since the blocks were last closed. */
@@ -68,6 +68,7 @@ export class Journal {
   #waiting: Batch[] = [];
   #waitingBytes = 0;
   #isWriting = false;
+  #isStoring = true;
   #inFlight: Batch[] = [];
   #timer: NodeJS.Timeout | undefined;
   readonly counts = { lines: 0, stored: 0, unstored: 0 };
@@ -78,7 +79,7 @@ export class Journal {
     limits: JournalLimits;
     log: Logger;
     /** Told about lines that readers got but the store did not. */
-    onUnstored: (appId: string, count: number) => void;
+    onUnstored: (block: Block) => void;
   }) {
     this.#store = options.store;
     this.#nextSeq = options.firstSeq;
@@ -97,6 +98,11 @@ export class Journal {
   /** The last number given out. */
   get lastSeq(): number {
     return this.#nextSeq - 1;
+  }
+
+  /** Whether the newest write went well. */
+  get isStoring(): boolean {
+    return this.#isStoring;
   }
 
   /** Numbers clean lines of one process that were read at the same time, and takes them over. */
@@ -211,8 +217,10 @@ export class Journal {
       const blocks = this.#inFlight.flatMap((batch) => batch.blocks);
       try {
         await this.#store.commit({ blocks: blocks.map(toStored), progress, nextSeq: this.#nextSeq });
+        this.#isStoring = true;
         for (const block of blocks) this.counts.stored += block.lineCount;
       } catch (err) {
+        this.#isStoring = false;
         this.#failure.note(err);
         this.#countUnstored(blocks);
       }
@@ -248,7 +256,7 @@ export class Journal {
   #countUnstored(blocks: readonly Block[]): void {
     for (const block of blocks) {
       this.counts.unstored += block.lineCount;
-      this.#onUnstored(block.appId, block.lineCount);
+      this.#onUnstored(block);
     }
   }
 }
