@@ -2,10 +2,11 @@
 // after the commit. Secret columns are sealed (AES-256-GCM) with a key that lives outside the database.
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { PaasError } from '../errors.js';
-import { backUpBeforeUpgrade } from './backups.js';
+import { migrate } from './migrate.js';
 import { cacheStatements } from './statement-cache.js';
 
 /** Something that a committed transaction changed. */
@@ -33,6 +34,9 @@ export interface Database {
   close(): void;
 }
 
+const COUNTED = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 15, 16, 17];
+const MIGRATIONS = fileURLToPath(new URL('./migrations', import.meta.url));
+
 /**
  * Opens the database, and makes it unless `mustExist` (an install that was used before). `key` has 32 bytes. With
  * `backups`, a copy goes into that directory before a new version of this program changes the file for good.
@@ -47,7 +51,7 @@ export function openDatabase(options: {
 }): Database {
   if (options.mustExist) checkPresence(options.path);
   const sql = openFile(options.path);
-  migrate(sql, { backups: options.backups, now: options.now });
+  migrate(sql, { directory: MIGRATIONS, counted: COUNTED, backups: options.backups, now: options.now });
   cacheStatements(sql);
 
   const listeners = new Set<(change: Announcement) => void>();
@@ -127,31 +131,6 @@ function connect(path: string): Sqlite.Database {
 function damaged(path: string, what: string | undefined, cause?: unknown): Error {
   const oneLine = String(what).replace(/\s+/g, ' ');
   return new Error(`the database ${path} is damaged (${oneLine}): ${RESTORE}`, { cause });
-}
-
-/** Applies the migrations that the file does not have yet, each in a transaction of its own. */
-function migrate(sql: Sqlite.Database, options: { backups: string | undefined; now: () => number }): void {
-  const directory = new URL('./migrations/', import.meta.url);
-  const files = readdirSync(directory)
-    .filter((name) => /^\d{3}-.*\.sql$/.test(name))
-    .sort();
-  // The pragma holds the number of the newest migration applied.
-  const applied = sql.pragma('user_version', { simple: true }) as number;
-  if (applied > files.length) {
-    throw new Error(
-      `the database ${sql.name} was written by a newer version of this program (schema ${applied})`,
-    );
-  }
-  if (applied > 0 && applied < files.length && options.backups !== undefined) {
-    backUpBeforeUpgrade(sql, { directory: options.backups, now: options.now() });
-  }
-  for (const [index, name] of files.entries()) {
-    if (index < applied) continue;
-    sql.transaction(() => {
-      sql.exec(readFileSync(new URL(name, directory), 'utf8'));
-      sql.pragma(`user_version = ${index + 1}`);
-    })();
-  }
 }
 
 function asPaasError(error: unknown): unknown {
