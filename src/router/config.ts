@@ -142,7 +142,12 @@ function baseDefaults(dir: string): string[] {
     '  log global',
     '  option dontlognull',
     '  option http-ignore-probes',
+    // A client that vanished without a word is noticed within three minutes; the kernel's own habit is two hours, for
+    // which a WebSocket or a one-off dyno would be kept.
     '  option clitcpka',
+    '  clitcpka-idle 60s',
+    '  clitcpka-intvl 20s',
+    '  clitcpka-cnt 6',
     // An old worker answers one more request on an idle connection, with "Connection: close", instead of closing it
     // under a client that is just sending.
     '  option idle-close-on-response',

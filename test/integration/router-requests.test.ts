@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -39,6 +40,19 @@ afterAll(async () => {
   await echo[Symbol.asyncDispose]();
   await platform[Symbol.asyncDispose]();
 });
+
+/** Seconds until the kernel asks the other end of the server's connection; proc(5), /proc/net/tcp. 0: it is not to. */
+function keepAliveSeconds(serverPort: number, clientPort: number): number {
+  const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, '0');
+  const rows = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/));
+  const row = rows.find(
+    ([, local, remote]) => local?.endsWith(`:${hex(serverPort)}`) && remote?.endsWith(`:${hex(clientPort)}`),
+  );
+  const [, ticks] = /^02:([0-9A-F]{8})$/.exec(row?.[5] ?? '') ?? [];
+  return Number.parseInt(ticks ?? '0', 16) / 100;
+}
 
 /** Raw requests, and the status that the router must answer them with. */
 const REFUSED: [name: string, request: string, status: number][] = [
@@ -215,6 +229,15 @@ describe('protocols', () => {
     await expect.poll(() => router.router.sessions(app.id, name), WAIT).toBe(0);
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => upgrader.close(resolve));
+  });
+
+  test('a client that says nothing is asked within a minute whether it is still there', async () => {
+    const client = connect(router.port, '127.0.0.1');
+    await once(client, 'connect');
+    const seconds = () => keepAliveSeconds(router.port, client.localPort ?? 0);
+    await expect.poll(seconds, WAIT).toBeGreaterThan(0);
+    expect(seconds()).toBeLessThanOrEqual(60);
+    client.destroy();
   });
 
   test('the platform host reaches the daemon; while that is away it is said in JSON', async () => {
