@@ -188,6 +188,31 @@ describe('the dashboard', () => {
     await paas.answers(APP, 'color= ');
   });
 
+  it('reads the output of a build that has ended once', async () => {
+    await openTab('releases');
+    const outputs: string[] = [];
+    const builds: string[] = [];
+    const note = (request: { url(): string }) => {
+      const { pathname } = new URL(request.url());
+      if (pathname.endsWith('/output')) outputs.push(pathname);
+      else if (/\/apps\/[^/]+\/builds\/[^/]+$/.test(pathname)) builds.push(pathname);
+    };
+    page.on('request', note);
+    await page.getByTestId('release-v2').getByRole('link').first().click();
+    await page.getByTestId('output-state').getByText('End of the output.').waitFor();
+    await expect.poll(() => builds.length, WAIT).toBeGreaterThan(3);
+    expect(outputs).toHaveLength(1);
+    page.off('request', note);
+  });
+
+  it('says so when nobody could be signed out', async () => {
+    await page.route('**/login', (route) => route.abort());
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('You are still signed in').waitFor();
+    await page.unroute('**/login');
+    await openTab('overview');
+  });
+
   it('tails the log through a deploy and restarts of paasd', async () => {
     await paas.owner.cli(['config:set', 'TICK_MS=50', '-a', APP]);
     await openTab('logs');

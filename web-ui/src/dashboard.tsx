@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { ApiError } from './api/client.js';
+import { asApiError } from './live/use-live.js';
 import { AppPage } from './pages/app-page.js';
 import { AppsPage } from './pages/apps-page.js';
 import { MissingPage } from './pages/missing-page.js';
@@ -48,8 +49,14 @@ function CurrentPage() {
 function Masthead({ email }: { email: string }) {
   const platform = usePlatform();
   const signOut = async () => {
-    await platform.client.signOut().catch(() => undefined);
-    platform.session.value = { kind: 'out' };
+    try {
+      await platform.client.signOut();
+      platform.session.value = { kind: 'out' };
+    } catch (error) {
+      // The cookie is good still: whoever opens this page next would be signed in.
+      const { message, hint } = asApiError(error);
+      platform.notify({ tone: 'bad', text: `You are still signed in: ${message}`, hint });
+    }
   };
   return (
     <header class="masthead">

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, type Client } from '../api/client.js';
 import { asApiError } from './use-live.js';
 
@@ -14,28 +14,40 @@ const longestText = 1_000_000;
 const retryMs = 1500;
 const nothing: Output = { text: '', lost: 0, state: 'loading', error: undefined };
 
-/** Follows an output stream to its end. After a break it reads again: the stream always begins at the start. */
-export function useOutput(client: Client, url: string, onEnd: () => void): Output {
+/**
+ * Follows an output stream to its end, once for each `key`: its address is signed anew at each look at the build. After a
+ * break it reads again, by the newest address: the stream always begins at the start.
+ */
+export function useOutput(
+  client: Client,
+  stream: { readonly key: string; readonly url: string },
+  onEnd: () => void,
+): Output {
   const [output, setOutput] = useState<Output>(nothing);
+  const newest = useRef({ url: stream.url, onEnd });
+  newest.current = { url: stream.url, onEnd };
   useEffect(() => {
     const end = new AbortController();
     setOutput(nothing);
-    void follow({ client, url, signal: end.signal, show: setOutput }).then((isDone) => isDone && onEnd());
+    const url = () => newest.current.url;
+    void follow({ client, url, signal: end.signal, show: setOutput }).then(
+      (isDone) => isDone && newest.current.onEnd(),
+    );
     return () => end.abort();
-  }, [client, url]);
+  }, [client, stream.key]);
   return output;
 }
 
 async function follow(options: {
   client: Client;
-  url: string;
+  url: () => string;
   signal: AbortSignal;
   show: (output: Output) => void;
 }): Promise<boolean> {
   const { client, url, signal, show } = options;
   while (!signal.aborted) {
     try {
-      await readOnce({ client, url, signal, show });
+      await readOnce({ client, url: url(), signal, show });
       return true;
     } catch (error) {
       if (signal.aborted) return false;

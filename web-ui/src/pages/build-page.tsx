@@ -56,7 +56,7 @@ export function BuildPage({ facts, refresh, id }: AppPageProps & { id: string })
 
 function BuildOutput({ build, onEnd }: { build: Build; onEnd: () => void }) {
   const { client } = usePlatform();
-  const output = useOutput(client, build.output_stream_url, onEnd);
+  const output = useOutput(client, { key: build.id, url: build.output_stream_url }, onEnd);
   const box = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
   useEffect(() => {
