@@ -34,7 +34,7 @@ export interface Database {
   close(): void;
 }
 
-const COUNTED = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 15, 16, 17];
+const COUNTED = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 15, 16, 17, 22];
 const MIGRATIONS = fileURLToPath(new URL('./migrations', import.meta.url));
 
 /**
