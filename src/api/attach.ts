@@ -37,6 +37,8 @@ export interface Attachments {
   offer(offer: Offer): string;
   /** Takes an upgrade request of the HTTP server. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Cuts all connections: an HTTP server waits for those that were upgraded, and does not close them. */
+  end(): void;
 }
 
 const PROTOCOL = 'paas-run/1';
@@ -51,6 +53,7 @@ interface AttachDeps {
 
 export function createAttachments(deps: AttachDeps): Attachments {
   const offers = new Map<string, Offer & { timer: NodeJS.Timeout }>();
+  const sockets = new Set<Duplex>();
 
   return {
     offer(offer) {
@@ -68,6 +71,8 @@ export function createAttachments(deps: AttachDeps): Attachments {
     },
     upgrade(request, socket, head) {
       socket.on('error', () => socket.destroy());
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
       try {
         const token = readToken(request);
         const offer = offers.get(token);
@@ -83,6 +88,9 @@ export function createAttachments(deps: AttachDeps): Attachments {
       } catch (error) {
         refuse(socket, error);
       }
+    },
+    end() {
+      for (const socket of sockets) socket.destroy();
     },
   };
 }

@@ -165,6 +165,7 @@ function addApi(api: ApiServer, deps: ServerDeps): void {
   const attachments = createAttachments({ db, urls, logs, log });
   const uploads = createUploads({ directory: settings.uploadsDirectory, maxBytes: settings.maxSourceBytes });
   api.server.on('upgrade', attachments.upgrade);
+  api.addHook('preClose', async () => attachments.end());
 
   addLoginRoutes(api, { db, signInLimit, isHttps: urls.platform.startsWith('https:') });
   addAccountRoutes(api);

@@ -541,6 +541,17 @@ describe('one-off dynos', () => {
     const [reply] = (await once(again, 'response')) as [{ statusCode: number }];
     expect(reply.statusCode).toBe(404);
   });
+
+  it('does not keep the server from its end', async () => {
+    const made = await send('POST', '/apps/abc/dynos', { command: 'cat', attach: true });
+    const { socket } = await attach(made.body.attach_url);
+    await until('it runs', () => fake.calls.includes('start'));
+    const closed = test.server.close().then(() => 'closed');
+    const late = new Promise((resolve) => setTimeout(resolve, 5000, 'waits for the client'));
+    expect(await Promise.race([closed, late])).toBe('closed');
+    await until('it is stopped', () => fake.calls.includes('stop'));
+    socket.destroy();
+  });
 });
 
 describe('the dashboard', () => {
