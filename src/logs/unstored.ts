@@ -54,10 +54,8 @@ export class UnstoredLines {
     });
     if (this.#isTelling) return;
     this.#isTelling = true;
-    // Neither rejects: a flush always ends.
-    void this.#tellWhenStored().finally(() => {
-      this.#isTelling = false;
-    });
+    // Never rejects: a flush always ends.
+    void this.#tellWhenStored();
   }
 
   /** Gives out what was counted so far. */
@@ -81,5 +79,7 @@ export class UnstoredLines {
       // Those that were lost meanwhile came back.
       this.#told = [];
     }
+    // In the same turn as the last look at what is untold: whoever comes later starts again.
+    this.#isTelling = false;
   }
 }
