@@ -8,6 +8,8 @@ import type { WriteRequest } from './protocol.js';
 
 const MAX_WAITING_LINES = 10_000;
 const MAX_BATCH_LINES = 1000;
+/** UTF-16 units; JSON takes up to six bytes for one. The collector refuses 16 MB, and answers within a second. */
+const MAX_BATCH_LENGTH = 256 * 1024;
 
 /** Delivers lines in order, a batch at a time. */
 export class LineWriter {
@@ -61,7 +63,7 @@ export class LineWriter {
       const body: WriteRequest = {
         client: this.#clientId,
         number: this.#number,
-        lines: this.#waiting.splice(0, MAX_BATCH_LINES),
+        lines: this.#waiting.splice(0, batchLength(this.#waiting)),
         dropped: [...this.#dropped].map(([appId, count]) => ({ appId, count })),
       };
       this.#dropped.clear();
@@ -81,4 +83,14 @@ export class LineWriter {
       }
     }
   }
+}
+
+/** How many of the lines go together. */
+function batchLength(lines: readonly NewLogLine[]): number {
+  let length = 0;
+  const end = lines.slice(0, MAX_BATCH_LINES).findIndex(({ text }, index) => {
+    length += text.length;
+    return index > 0 && length > MAX_BATCH_LENGTH;
+  });
+  return end < 0 ? MAX_BATCH_LINES : end;
 }

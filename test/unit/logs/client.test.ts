@@ -53,3 +53,36 @@ it('a call of a collector that is not there says so at once', async () => {
   await expect(client.stats()).rejects.toThrow('ENOENT');
   client.close();
 });
+
+it('gives the collector no more at once than it takes, whatever a build prints', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'paas-collector-'));
+  const socketPath = join(directory, 'collector.sock');
+  const sizes: number[] = [];
+  const taken = new Map<number, number>();
+  const server = createServer(async (request, response) => {
+    const chunks = await request.toArray().catch(() => undefined);
+    if (chunks === undefined) return;
+    const body = Buffer.concat(chunks);
+    sizes.push(body.length);
+    // As collector-server.ts: too much is refused, what comes again is one batch.
+    response.statusCode = body.length > 16 * 1024 * 1024 ? 500 : 200;
+    const { number, lines } = JSON.parse(body.toString());
+    if (response.statusCode === 200) taken.set(number, lines.length);
+    response.end('{}');
+  });
+  await once(server.listen(socketPath), 'listening');
+  const log = createLogger({ level: 'silent', isTty: false, name: 'test' });
+  const client = createLogClient({ socketPath, clientId: 'test', log });
+  try {
+    const text = '\u0001'.repeat(8192);
+    client.write(Array.from({ length: 1000 }, () => ({ appId: 'a', source: 'app', process: 'build', text })));
+    client.write([{ appId: 'b', source: 'app', process: 'api', text: 'of another app' }]);
+    await client.flush();
+    expect([...taken.values()].reduce((sum, count) => sum + count, 0)).toBe(1001);
+    expect(Math.max(...sizes)).toBeLessThan(2 * 1024 * 1024);
+  } finally {
+    client.close();
+    server.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}, 20_000);
