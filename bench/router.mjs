@@ -69,7 +69,7 @@ async function dynoContainer(paas) {
   return { ip: network.IPAddress, pid: details.State.Pid };
 }
 
-/** What somebody writes who wants a quick proxy with the same job: keep-alive, the usual headers, an access log. */
+/** A quick proxy for the same job: keep-alive, the headers that our router adds, an access log with the fields of its lines. */
 async function startNginx(paas, backend) {
   const port = await freePort();
   const dir = join(paas.dataDir, 'nginx');
@@ -83,7 +83,10 @@ pid ${dir}/nginx.pid;
 error_log ${dir}/error.log;
 events { worker_connections 4096; }
 http {
-  access_log ${dir}/access.log;
+  log_format router '$time_iso8601 at=info method=$request_method path="$request_uri" host=$host request_id=$request_id '
+    'fwd="$remote_addr" dyno=$upstream_addr connect=$upstream_connect_time service=$upstream_response_time '
+    'status=$status bytes=$bytes_sent protocol=$server_protocol tls=$https';
+  access_log ${dir}/access.log router;
   keepalive_requests 1000000;
   client_body_temp_path ${dir}/body;
   proxy_temp_path ${dir}/proxy;
@@ -100,7 +103,10 @@ http {
       proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-Port $server_port;
       proxy_set_header X-Request-Id $request_id;
+      proxy_set_header X-Request-Start $msec;
+      proxy_set_header Via "1.1 nginx";
     }
   }
 }

@@ -35,7 +35,8 @@ export const ACCESS_LOG_FORMAT = [
   '%s',
   '%HV',
   '%[var(sess.client)]',
-  '%[ssl_fc]',
+  // 1 for TLS, which the one listener does not speak.
+  '0',
   '%[var(txn.host)]',
   '%[var(txn.request_id)]',
   '%HM',

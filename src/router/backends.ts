@@ -19,15 +19,22 @@ export const SERVER_OPTIONS = 'maxconn 1000 pool-max-conn 1000 pool-purge-delay 
 /** Requests of one app that may wait for a place in one of its dynos. */
 const QUEUE_LIMIT = 1000;
 
-/** What an app hears of a request from us; what the client said of it is deleted before. */
-const IDENTITY_HEADERS: readonly string[] = [
-  '  http-request add-header X-Forwarded-For %[var(sess.client)]',
-  '  http-request add-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]',
-  '  http-request add-header X-Forwarded-Port %[dst_port]',
-  '  http-request add-header X-Request-Id %[var(txn.request_id)]',
-  '  http-request add-header X-Request-Start %[date(0,ms)]',
-  '  http-request add-header Via "1.1 paas"',
-];
+/**
+ * What an app hears of a request from us; what the client said of it is deleted before. One rule for all of it, as each rule
+ * costs more than what it says. HAProxy takes the line ends of a rule as they are, and writes those of a value as `%0D%0A`.
+ */
+function addIdentityHeaders({ httpPort }: RouterSettings): string {
+  const headers = [
+    '%[var(sess.client)]',
+    // The one listener, which speaks no TLS.
+    'X-Forwarded-Proto: http',
+    `X-Forwarded-Port: ${httpPort}`,
+    'X-Request-Id: %[var(txn.request_id)]',
+    'X-Request-Start: %[date(0,ms)]',
+    'Via: 1.1 paas',
+  ];
+  return `  http-request add-header X-Forwarded-For "${headers.join('\\r\\n')}"`;
+}
 
 /** What all apps' backends have in common. */
 export function appDefaults(settings: RouterSettings): string[] {
@@ -45,7 +52,7 @@ export function appDefaults(settings: RouterSettings): string[] {
     // A stream of events may be silent for as long as Heroku lets any answer be; HAProxy 2.6 can't prolong the
     // timeout after the first byte.
     '  http-request set-timeout server 55s if { req.hdr(accept) -m sub text/event-stream }',
-    ...IDENTITY_HEADERS,
+    addIdentityHeaders(settings),
     // Far from both limits, as most often.
     `  http-request allow unless { be_conn gt ${Math.min(QUEUE_LIMIT, half)} }`,
     `  http-request set-var(txn.code) str(H11) if { queue gt ${QUEUE_LIMIT} }`,
@@ -84,11 +91,11 @@ export function handoverBackend(dir: string): string[] {
 }
 
 /** The daemon, at this address; undefined: not known yet. */
-export function platformBackend(dir: string, address: string | undefined): string[] {
+export function platformBackend(settings: RouterSettings, address: string | undefined): string[] {
   return [
     '',
     'backend platform from base',
-    ...IDENTITY_HEADERS,
+    addIdentityHeaders(settings),
     // A push waits for its build, and a tail for its next line, without limit.
     '  timeout server 1h',
     '  timeout tunnel 24h',
@@ -97,7 +104,9 @@ export function platformBackend(dir: string, address: string | undefined): strin
     '  retry-on conn-failure',
     '  http-reuse never',
     '  option http-no-delay',
-    ...['500', '502', '503', '504'].map((code) => `  errorfile ${code} ${join(dir, 'errors/platform.http')}`),
+    ...['500', '502', '503', '504'].map(
+      (code) => `  errorfile ${code} ${join(settings.dir, 'errors/platform.http')}`,
+    ),
     ...(address === undefined ? [] : [`  server paasd ${address}`]),
   ];
 }

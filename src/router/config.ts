@@ -84,7 +84,7 @@ export function renderRouter(settings: RouterSettings, state: RouterState | unde
     ...appDefaults(settings),
     ...fallbackBackend(settings.dir),
     ...handoverBackend(settings.dir),
-    ...platformBackend(settings.dir, state?.platform.address),
+    ...platformBackend(settings, state?.platform.address),
   ];
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([globalSection(settings, ''), fixed, SERVER_OPTIONS, script, pages]))
