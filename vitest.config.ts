@@ -1,11 +1,31 @@
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.js';
 
-// Tests of processes and containers wait more than they compute: more files at a time than cores. Those of units share
-// their modules, which keep nothing.
+// Tests of processes and containers wait more than they compute: more files at a time than cores, of all those suites
+// together (decision 0214). Those of units share their modules, which keep nothing.
 
 /** Faults whose limits are close to what is measured: they have the machine to themselves. */
-const ALONE = ['engine-lies', 'soak'].map((name) => `test/faults/${name}.test.ts`);
+const ALONE = 'test/faults/alone.test.ts';
+const NEMESIS = 'test/faults/nemesis.test.ts';
+
+/** Promises as they are need a machine that does nothing else. */
+const FILES_AT_A_TIME = process.env['TEST_STRICT'] === '1' ? 1 : 4;
+
+/** Tests of whole processes, containers and engines. Vitest wants one `maxWorkers` for projects that run side by side. */
+function ofProcesses(name: string, include: readonly string[], exclude: readonly string[] = []) {
+  return {
+    test: {
+      name,
+      globalSetup: ['test/support/build-dist.ts'],
+      include: [...include],
+      exclude: [...exclude],
+      sequence: { groupOrder: 1 },
+      maxWorkers: FILES_AT_A_TIME,
+      testTimeout: 300_000,
+      hookTimeout: 300_000,
+    },
+  };
+}
 
 export default defineConfig({
   test: {
@@ -21,48 +41,17 @@ export default defineConfig({
           testTimeout: 30_000,
         },
       },
-      {
-        test: {
-          name: 'integration',
-          globalSetup: ['test/support/build-dist.ts'],
-          include: ['test/integration/**/*.test.ts'],
-          sequence: { groupOrder: 1 },
-          maxWorkers: 3,
-          testTimeout: 240_000,
-          hookTimeout: 120_000,
-        },
-      },
-      {
-        test: {
-          name: 'e2e',
-          globalSetup: ['test/support/build-dist.ts'],
-          include: ['test/e2e/**/*.test.ts'],
-          sequence: { groupOrder: 2 },
-          maxWorkers: 2,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-        },
-      },
-      {
-        test: {
-          name: 'faults',
-          globalSetup: ['test/support/build-dist.ts'],
-          include: ['test/faults/**/*.test.ts'],
-          exclude: ALONE,
-          sequence: { groupOrder: 3 },
-          // Promises as they are need a machine that does nothing else.
-          maxWorkers: process.env['TEST_STRICT'] === '1' ? 1 : 2,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-        },
-      },
+      ofProcesses('integration', ['test/integration/**/*.test.ts']),
+      ofProcesses('e2e', ['test/e2e/**/*.test.ts']),
+      ofProcesses('faults', ['test/faults/**/*.test.ts'], [ALONE, NEMESIS]),
+      ofProcesses('nemesis', [NEMESIS]),
       {
         test: {
           name: 'faults-alone',
           globalSetup: ['test/support/build-dist.ts'],
-          include: ALONE,
-          sequence: { groupOrder: 4 },
-          fileParallelism: false,
+          include: [ALONE],
+          sequence: { groupOrder: 2 },
+          maxWorkers: 1,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

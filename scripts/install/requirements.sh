@@ -129,9 +129,7 @@ start_engine() {
 
 # need_modules: npm's packages as in package-lock.json, again only when that file changed.
 need_modules() {
-  local stamp=$project/node_modules/.paas-installed-from wanted
-  wanted=$(cat "$project/package-lock.json" "$project/package.json" <(node --version) | sha256sum | cut -c1-32)
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && addon_loads; then return; fi
+  if have_modules; then return; fi
   note "Installing npm packages"
   if ! npm_ci || ! addon_loads; then
     need_commands g++:build-essential make:build-essential python3:python3
@@ -139,14 +137,37 @@ need_modules() {
     npm_ci || { log_tail "$log_file"; fail "\`npm ci\` failed." "Is the npm registry reachable from here? Full log: $log_file"; }
     addon_loads || { log_tail "$log_file"; fail "The SQLite module does not load." "Try: cd $project && npm rebuild better-sqlite3. Full log: $log_file"; }
   fi
-  printf '%s\n' "$wanted" >"$stamp"
+  keep_modules
 }
 
-npm_ci() {
+# The same in two steps, for who has something to do while the SQLite module is compiled, which takes one core for more than
+# a minute. fetch_modules: all packages, compiled nothing.
+fetch_modules() {
+  note "Installing npm packages"
+  npm_ci --ignore-scripts || { log_tail "$log_file"; fail "\`npm ci\` failed." "Is the npm registry reachable from here? Full log: $log_file"; }
+}
+
+# compile_modules: what fetch_modules left.
+compile_modules() {
+  if ! npm_with_headers rebuild better-sqlite3 || ! addon_loads; then
+    need_commands g++:build-essential make:build-essential python3:python3
+    npm_with_headers rebuild better-sqlite3 || log_tail "$log_file"
+    addon_loads || fail "The SQLite module does not load." "Try: cd $project && npm rebuild better-sqlite3. Full log: $log_file"
+  fi
+  keep_modules
+}
+
+have_modules() { [ "$(cat "$project/node_modules/.paas-installed-from" 2>/dev/null)" = "$(wanted_modules)" ] && addon_loads; }
+keep_modules() { wanted_modules >"$project/node_modules/.paas-installed-from"; }
+wanted_modules() { cat "$project/package-lock.json" "$project/package.json" <(node --version) | sha256sum | cut -c1-32; }
+
+npm_ci() { npm_with_headers ci --include=dev --no-audit --no-fund "$@"; }
+
+npm_with_headers() {
   local settings=()
   # Headers of this very Node: a module without a prebuilt binary compiles without fetching them.
   if [ -e /usr/include/node/common.gypi ] && headers_match; then settings=(npm_config_nodedir=/usr); fi
-  try_logged 900 env "${settings[@]}" npm --prefix "$project" ci --include=dev --no-audit --no-fund
+  try_logged 900 env "${settings[@]}" npm --prefix "$project" "$@"
 }
 
 headers_match() {

@@ -1,10 +1,8 @@
-// F4, F34, F8, F7: the engine's answers are lost, its events are cut, containers vanish, hang or stop, the server loses its
-// power. One stage for all: each test leaves it at rest.
+// F4, F7: the engine's answers are lost, the server loses its power. One stage for all: each test leaves it at rest.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type EngineProxy, openEngineProxy } from '../support/engine-proxy.js';
 import { eventually } from '../support/house.js';
-import { expectWithin, patience } from '../support/patience.js';
 import { openStage, type Stage } from '../support/stage.js';
 import { FAULT_LOAD } from '../support/traffic.js';
 
@@ -27,37 +25,6 @@ afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
   await proxy?.[Symbol.asyncDispose]();
 });
-
-/** Waits for another process in the dyno's place, at most `limitMs` after the hit. */
-async function another(
-  dyno: string,
-  before: string | undefined,
-  { hitAt, limitMs }: { hitAt: number; limitMs: number },
-): Promise<void> {
-  await eventually(
-    `another ${dyno}`,
-    async () => {
-      const pid = (await stage.dynoPids().catch(() => ({}) as Record<string, string>))[dyno];
-      return pid !== undefined && pid !== '0' && pid !== before;
-    },
-    60_000,
-  );
-  expectWithin(`another ${dyno}`, performance.now() - hitAt, limitMs);
-}
-
-/** The engine itself cannot freeze a container at once on a busy machine. When the try began that worked. */
-async function hit(command: readonly string[]): Promise<number> {
-  return await eventually(`docker ${command[0]}`, async () => {
-    const startedAt = performance.now();
-    try {
-      await stage.engine.docker(command);
-      return startedAt;
-    } catch (error) {
-      if (!String(error).includes('unable to freeze')) throw error;
-      return false;
-    }
-  });
-}
 
 /** Restarts one web dyno and waits until the invariants hold, which tell two containers in one place and what is left. */
 async function restartUnder(traffic: { served(more: number): Promise<void> }): Promise<void> {
@@ -97,63 +64,6 @@ it.each([
   told.stop();
   const report = await traffic.stop();
   expect(report.failures).toEqual([]);
-});
-
-it('finds out without events, cut or silent', async () => {
-  const silent = proxy.lie(/GET \S*\/events/, { kind: 'silence' });
-  expect(proxy.cut(/GET \S*\/events/)).toBeGreaterThan(0);
-  await eventually('the stream is opened again', () => silent.told > 0);
-  const before = (await stage.dynoPids())['bee logger.1'];
-  const [victim = ''] = await stage.containers('paas.app-name=bee', 'paas.type=logger');
-  const hitAt = await hit(['kill', victim]);
-  await another('bee logger.1', before, { hitAt, limitMs: 10_000 });
-  silent.stop();
-  proxy.cut(/GET \S*\/events/);
-  await stage.atRest();
-});
-
-describe('a dyno beside another', () => {
-  beforeAll(async () => {
-    await stage.paas.owner.cli(['ps:scale', 'web=2', '-a', 'ant']);
-  });
-  afterAll(async () => {
-    await stage.paas.owner.cli(['ps:scale', 'web=1', '-a', 'ant']);
-    await stage.atRest(60_000);
-  });
-
-  it.each([
-    ['removed', ['rm', '-f']],
-    ['paused', ['pause']],
-    ['stopped by a signal', ['kill', '-s', 'STOP']],
-  ] as const)('is replaced when its container was %s; no request fails but its own', async (how, command) => {
-    // A new release forgets crashes, and with them the wait before the next try.
-    const changed = await stage.paas.owner.api('PATCH', '/apps/ant/config-vars', { HIT: how });
-    expect(changed.status).toBe(200);
-    await stage.atRest(60_000);
-    const before = await stage.dynoPids();
-    const [victim = ''] = await stage.containers('paas.app-name=ant', 'paas.type=web', 'paas.number=1');
-    await using traffic = await stage.startTraffic(SHORT_LOAD);
-    await traffic.served(60);
-    const startedAt = Date.now();
-    const hitAt = await hit([...command, victim]);
-    await another('ant web.1', before['ant web.1'], { hitAt, limitMs: 5000 });
-    const replacedAt = Date.now();
-    await stage.atRest(30_000);
-    await traffic.served(100);
-    const report = await traffic.stop();
-    process.stderr.write(`${report.failed} of ${report.requests} requests failed\n`);
-    // What had been given to it by then ends with it.
-    const late = report.failures.filter(({ at }) => at < startedAt || at > replacedAt + patience(500));
-    expect([...late, ...report.failures.filter(({ host }) => host.startsWith('bee'))]).toEqual([]);
-    const whys = report.failures.filter(({ reason }) => !/^50[234]|socket hang up|ECONNRESET/.test(reason));
-    expect(whys).toEqual([]);
-    // One for each client at most: it asks again only when it has an answer.
-    expect(report.failed).toBeLessThanOrEqual(SHORT_LOAD.keepAlive + SHORT_LOAD.oneShot);
-    expect(await stage.dynoPids()).toMatchObject({
-      'ant web.2': before['ant web.2'],
-      'bee web.1': before['bee web.1'],
-    });
-  });
 });
 
 it('brings everything back after a loss of power, and no one-off twice', async () => {

@@ -1,15 +1,12 @@
-// F33, F25 and F2: many releases, tails and calls leave nothing behind; a crash loop is cheap; an engine that is away for
-// long. FAULTS_ALL=yes takes the counts of the fault matrix; FAULTS_MINUTES=M goes on for so long instead.
+// F33 and F2: many releases, tails and calls leave nothing behind; an engine that is away for long. FAULTS_ALL=yes takes the counts of the fault matrix; FAULTS_MINUTES=M goes on for so long instead.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
-import { countNotices, keptLines, startTail, untoldBreaches } from '../support/log-accounting.js';
-import { expectWithin } from '../support/patience.js';
+import { countNotices, startTail, untoldBreaches } from '../support/log-accounting.js';
 import { openSoaking } from '../support/soaking.js';
-import { APPS, lossesOf, lostLines, openStage, type Stage } from '../support/stage.js';
+import { lossesOf, lostLines, openStage, type Stage } from '../support/stage.js';
 import { FAULT_LOAD } from '../support/traffic.js';
 
 const IS_LONG = process.env['FAULTS_ALL'] === 'yes';
@@ -87,48 +84,6 @@ it(
   SOAK_LIMIT_MS,
 );
 
-it('F25: an app that ends at once takes less than 5 % of a core, and says when it is tried again', async () => {
-  const { paas, engine } = stage;
-  // Their lines alone take more than that.
-  const loggers = async (quantity: number) => {
-    for (const app of APPS) await paas.owner.cli(['ps:scale', `logger=${quantity}`, '-a', app]);
-    await stage.atRest(60_000);
-  };
-  await loggers(0);
-  await paas.owner.cli(['create', 'crasher', '--no-remote']);
-  const repository = await paas.owner.repository('crasher', {
-    files: { Dockerfile: 'FROM paas-stack-run:13\nCMD ["false"]\n', Procfile: 'web: false\n' },
-  });
-  const pushing = repository.startPush();
-  const shown = await eventually('it waits', async () => {
-    const { stdout } = await paas.owner.cli(['ps', '-a', 'crasher']);
-    return /crashed/.test(stdout) && /next (?:try|start)/i.test(stdout) && stdout;
-  });
-  await pushing.ended;
-  const collector = Number(readFileSync(join(paas.dataDir, 'run/collector.pid'), 'utf8'));
-  const containerd = Number(readFileSync(join(engine.disk, '../exec/containerd/containerd.pid'), 'utf8'));
-  const used = () =>
-    [paas.pid, collector, engine.pid, containerd].reduce<number>((sum, pid) => sum + cpuSeconds(pid ?? 0), 0);
-  // At least one more try falls into it.
-  const tries = async () =>
-    (await keptLines(paas.owner, 'crasher')).filter((line) => /starting/.test(line)).length;
-  const before = await tries();
-  const [startedAt, startedWith] = [performance.now(), used()];
-  await eventually(
-    'another try',
-    async () => {
-      await sleep(1000);
-      return performance.now() - startedAt > 12_000;
-    },
-    60_000,
-  );
-  const share = (used() - startedWith) / ((performance.now() - startedAt) / 1000);
-  process.stderr.write(`crash loop: ${(await tries()) - before} tries; ${shown}\n`);
-  expectWithin('F25: paasd, collector and engine in a crash loop', share * 100, 5, '% of a core');
-  await paas.owner.cli(['apps:destroy', '-a', 'crasher', '--confirm', 'crasher']);
-  await loggers(1);
-});
-
 it('F2: an engine that is away for long: nothing is started twice, and the lines come afterwards', async () => {
   const { paas, engine } = stage;
   // A chatty one: 1 KB each ms. The engine reads it, so it stands still meanwhile; that is told.
@@ -164,13 +119,6 @@ it('F2: an engine that is away for long: nothing is started twice, and the lines
 
 function residentMb(pid: number): number {
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024);
-}
-
-/** Processor time of a process since its start. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 function commandLine(pid: string): string {
