@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
 import { expectWithin } from '../support/patience.js';
-import { isAlive } from '../support/private-engine.js';
+import { isAlive } from '../support/processes.js';
 import { slowDisk } from '../support/slow-disk.js';
 import { lossesOf, lostLines, openStage, type Stage } from '../support/stage.js';
 

@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, statfsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
-import { isAlive, openPrivateEngine } from '../support/private-engine.js';
+import { openPrivateEngine } from '../support/private-engine.js';
+import { isAlive } from '../support/processes.js';
 
 it('keeps containers when it is killed, ends them without power, fills up, and leaves nothing', async () => {
   const engine = await openPrivateEngine({ diskBytes: 600 * 1024 ** 2 });

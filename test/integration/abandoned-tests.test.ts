@@ -2,11 +2,14 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
 import { eventually } from '../support/house.js';
 import { makeOwnedDirectory } from '../support/owned-directory.js';
+import { isAlive } from '../support/processes.js';
 import { newInstance, removeObjectsOf } from '../support/test-instance.js';
 
 const SUPPORT = new URL('../support/', import.meta.url).pathname;
@@ -45,7 +48,7 @@ it('takes away the files, processes and objects of a test that was killed, and n
     expect(remains(left)).toEqual({ directory: true, process: true, objects: 3 });
     await kill(left.child);
     made.push(makeOwnedDirectory('paas-router-'));
-    await eventually('its process ends', () => !runs(left.beside));
+    await eventually('its process ends', () => !isAlive(left.beside));
     expect(remains(left)).toEqual({ directory: false, process: false, objects: 0 });
     expect(made.every((path) => existsSync(path))).toBe(true);
   } finally {
@@ -54,32 +57,36 @@ it('takes away the files, processes and objects of a test that was killed, and n
   }
 });
 
-it('at the end of test/run does so for all that were killed, and touches none of another run', async () => {
+it('at the end of test/run does so for all that were killed and what the run left, and touches none of another run', async () => {
   const ours = newInstance();
-  const [dead, living] = await Promise.all([startTest(), startTest()]);
+  const run = mkdtempSync(join(tmpdir(), 'test-run-'));
+  const [dead, living, orphan] = await Promise.all([startTest(), startTest(), startTest({ TEST_RUN: run })]);
   try {
     execFileSync('docker', ['volume', 'create', '--label', `paas.instance=${ours}`, ours]);
     await kill(dead.child);
     // Objects whose directory went with somebody's temporary files: their name alone tells the owner.
     rmSync(dead.directory, { recursive: true });
-    removeAbandoned();
+    removeAbandoned(run);
     expect(objects(dead.instance)).toEqual([]);
+    expect(remains(orphan)).toMatchObject({ directory: false, objects: 0 });
     expect(remains(living)).toEqual({ directory: true, process: true, objects: 3 });
     expect(objects(ours)).toEqual([ours]);
   } finally {
-    await Promise.all([kill(dead.child), kill(living.child)]);
+    await Promise.all([dead, living, orphan].map(({ child }) => kill(child)));
     process.kill(dead.beside, 'SIGKILL');
-    removeAbandoned();
+    removeAbandoned(run);
     removeObjectsOf(ours);
+    rmSync(run, { recursive: true });
   }
-  await eventually('its process ends', () => !runs(living.beside));
+  await eventually('its process ends', () => !isAlive(living.beside));
   expect(remains(living)).toEqual({ directory: false, process: false, objects: 0 });
 });
 
-async function startTest(): Promise<Left> {
+async function startTest(env: Readonly<Record<string, string>> = {}): Promise<Left> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', TEST, '--', SUPPORT], {
     cwd: new URL('../../', import.meta.url).pathname,
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
   });
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   return { child, ...(JSON.parse(line) as Omit<Left, 'child'>) };
@@ -91,12 +98,12 @@ async function kill(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-function removeAbandoned(): void {
-  execFileSync(process.execPath, [`${SUPPORT}remove-abandoned.mjs`], { stdio: 'inherit' });
+function removeAbandoned(run: string): void {
+  execFileSync(process.execPath, [`${SUPPORT}remove-abandoned.mjs`, run], { stdio: 'inherit' });
 }
 
 function remains({ directory, beside, instance }: Left): Record<string, unknown> {
-  return { directory: existsSync(directory), process: runs(beside), objects: objects(instance).length };
+  return { directory: existsSync(directory), process: isAlive(beside), objects: objects(instance).length };
 }
 
 function objects(instance: string): string[] {
@@ -106,13 +113,4 @@ function objects(instance: string): string[] {
     ['volume', 'ls', '-q', '--filter', filter],
     ['image', 'ls', '-q', '--filter', `reference=paas-${instance}/*`],
   ].flatMap((args) => execFileSync('docker', args, { encoding: 'utf8' }).split('\n').filter(Boolean));
-}
-
-/** A dead one that nobody has asked about yet does not. */
-function runs(pid: number): boolean {
-  try {
-    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
 }

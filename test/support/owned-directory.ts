@@ -1,9 +1,10 @@
 // Directories of tests that carry the process id of their owner. A test that was ended from outside (a time limit, a key)
 // cannot clean up: the next test, and test/run at its end, take away what it left: processes, objects of the engine, files.
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isAlive, killAll } from './processes.js';
 import { removeObjectsOf } from './test-instance.js';
 
 const OWNER = 'test-owner';
@@ -24,25 +25,26 @@ export function removeAbandoned(): void {
     if (!PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
     const directory = join(tmpdir(), name);
     const owner = read(join(directory, OWNER));
-    if (owner === '' || existsSync(`/proc/${owner}`)) continue;
-    endProcessesOf(directory);
+    if (owner === '' || isAlive(Number(owner))) continue;
+    endProcessesThatTell(directory);
     removeObjectsOf(read(join(directory, 'instance-id')).trim());
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-/** Those that have the directory in their command line or environment: paasd, the log collector, HAProxy, clients. */
-function endProcessesOf(directory: string): void {
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    const told = `${read(`/proc/${pid}/cmdline`)}\0${read(`/proc/${pid}/environ`)}`;
-    if (!told.includes(directory)) continue;
-    try {
-      process.kill(Number(pid), 'SIGKILL');
-    } catch {
-      // It has ended by itself.
-    }
-  }
+/**
+ * Ends those that have this path in their command line or environment, but for ourselves and who started us. Of an install:
+ * paasd, the log collector, HAProxy, clients. Of a run of tests: vitest's workers, which go on when vitest is ended.
+ */
+export function endProcessesThatTell(path: string): void {
+  const ours = [process.pid, process.ppid];
+  const pids = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => !ours.includes(pid));
+  killAll(
+    pids.filter((pid) => `${read(`/proc/${pid}/cmdline`)}\0${read(`/proc/${pid}/environ`)}`.includes(path)),
+  );
 }
 
 function read(path: string): string {

@@ -24,6 +24,7 @@ import {
   type PrivateNetwork,
   removePrivateNetwork,
 } from './private-network.js';
+import { isAlive, killAll } from './processes.js';
 
 export interface PrivateEngine extends AsyncDisposable {
   readonly socketPath: string;
@@ -247,7 +248,7 @@ export function removeLeftovers(): void {
   for (const name of readDirectory(tmpdir())) {
     if (!/^pe[0-9a-f]{8}$/.test(name)) continue;
     const owner = readText(join(tmpdir(), name, 'owner'));
-    if (owner !== '' && !existsSync(`/proc/${owner}`)) removeAll(name);
+    if (owner !== '' && !isAlive(Number(owner))) removeAll(name);
   }
 }
 
@@ -276,9 +277,7 @@ function endBelow(root: string, pids: readonly number[]): void {
     size = ending.size;
     for (const [pid, parent] of parents) if (ending.has(parent)) ending.add(pid);
   }
-  for (const pid of ending) kill(pid);
-  const deadline = performance.now() + 10_000;
-  while ([...ending].some(isAlive) && performance.now() < deadline) spawnSync('sleep', ['0.05']);
+  killAll(ending);
 }
 
 function removeBridges(network: PrivateNetwork): void {
@@ -319,20 +318,6 @@ async function runProgram(argv: readonly string[]): Promise<string> {
       else reject(new Error(`${argv.join(' ')} ended with ${code}: ${stderr}`));
     });
   });
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
-  }
-}
-
-/** Whether a process runs (one that has ended and waits for its parent does not). */
-export function isAlive(pid: number): boolean {
-  const state = /\) (\S)/.exec(readText(`/proc/${pid}/stat`))?.[1];
-  return state !== undefined && state !== 'Z';
 }
 
 function readDirectory(path: string): string[] {

@@ -3,7 +3,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
+import { isAlive } from './processes.js';
 
 const NAME = /^test-[0-9a-f]{10}-([0-9a-z]+)-(\d+)(?:-|$)/;
 
@@ -15,7 +16,7 @@ export function newInstance(): string {
 /** Whether the process that made up the name is no more. Of another container's processes nobody here can tell. */
 export function isAbandoned(instance: string): boolean {
   const [, namespace, pid] = NAME.exec(instance) ?? [];
-  return namespace === pidNamespace() && !existsSync(`/proc/${pid}`);
+  return namespace === pidNamespace() && !isAlive(Number(pid));
 }
 
 /** Takes away what dead tests left on the engine. */
