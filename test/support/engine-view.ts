@@ -40,6 +40,16 @@ export async function listContainers({ instance, engineSocket }: Install): Promi
   }));
 }
 
+/** Process id of a container, 0 when it does not run; undefined when it is not there any more. */
+export async function findPid({ engineSocket }: Install, id: string): Promise<number | undefined> {
+  try {
+    return (await new Docker({ socketPath: engineSocket }).getContainer(id).inspect()).State.Pid;
+  } catch (error) {
+    if ((error as { statusCode?: unknown }).statusCode === 404) return undefined;
+    throw error;
+  }
+}
+
 /** Names of the install's networks. */
 export async function listNetworks({ instance, engineSocket }: Install): Promise<string[]> {
   const found = await new Docker({ socketPath: engineSocket }).listNetworks({ filters: labelled(instance) });

@@ -1,5 +1,6 @@
 // Two apps under load on an engine of their own: the background of every fault.
 
+import { findPid, type ListedContainer, listContainers } from './engine-view.js';
 import { eventually } from './house.js';
 import { atRest, type History, newHistory } from './invariants.js';
 import { startLedger } from './ledger.js';
@@ -52,18 +53,18 @@ export async function openStage(
   };
   try {
     paas = await startPaas(options.settings, { engine, ...(await options.paas?.(engine)) });
-    const running = paas;
+    const product = paas;
     const history = newHistory();
     const answered = new Map<string, string>();
     history.answered.set(LEDGER, answered);
-    const repository = await deployApps(running, options.ticks ?? 100);
-    const containers = async (...filters: string[]) => {
-      const labels = [`paas.instance=${running.instance}`, ...filters].flatMap((each) => [
-        '--filter',
-        `label=${each}`,
-      ]);
-      return (await running.docker(['ps', '-q', '--no-trunc', ...labels])).split('\n').filter(Boolean);
+    const repository = await deployApps(product, options.ticks ?? 100);
+    const running = async (...labels: string[]) => {
+      const wanted = labels.map((label) => label.split('='));
+      return (await listContainers(product)).filter(
+        (each) => isThere(each) && wanted.every(([name = '', value]) => each.labels[name] === value),
+      );
     };
+    const containers = async (...labels: string[]) => (await running(...labels)).map(({ id }) => id);
     const stage: Stage = {
       engine,
       paas,
@@ -71,31 +72,22 @@ export async function openStage(
       history,
       containers,
       async dynoPids() {
-        const format =
-          '{{index .Config.Labels "paas.app-name"}} {{index .Config.Labels "paas.type"}}.{{index .Config.Labels "paas.number"}}={{.State.Pid}}';
-        // One that is removed since it was listed is left out.
-        const inspect = async (id: string) =>
-          await running.docker(['inspect', '--format', format, id]).catch((error: unknown) => {
-            if (/No such object/.test(String(error))) return '';
-            throw error;
-          });
-        const told = await Promise.all((await containers('paas.role=dyno')).map(inspect));
-        return Object.fromEntries(
-          told
-            .map((line) => line.trim())
-            .filter(Boolean)
-            .map((line): [string, string] => [line.split('=')[0] ?? '', line.split('=')[1] ?? ''])
-            .sort(),
-        );
+        const dynos = await running('paas.role=dyno');
+        const told = dynos.map(async ({ id, labels }): Promise<[string, string] | undefined> => {
+          const pid = await findPid(product, id);
+          const dyno = `${labels['paas.app-name']} ${labels['paas.type']}.${labels['paas.number']}`;
+          return pid === undefined ? undefined : [dyno, String(pid)];
+        });
+        return Object.fromEntries((await Promise.all(told)).filter((each) => each !== undefined).sort());
       },
       async startTraffic(load = FAULT_LOAD) {
         const traffic = await startTraffic({
-          address: running.address,
-          port: running.httpPort,
+          address: product.address,
+          port: product.httpPort,
           hosts: APPS.map((app) => `${app}.localhost`),
           ...load,
         });
-        const ledger = startLedger(running.owner, LEDGER, answered);
+        const ledger = startLedger(product.owner, LEDGER, answered);
         const stop = async () => {
           await ledger.stop();
           return await traffic.stop();
@@ -109,9 +101,9 @@ export async function openStage(
           },
         };
       },
-      startTails: () => Promise.all(APPS.map((app) => startTail(running.owner, app))),
+      startTails: () => Promise.all(APPS.map((app) => startTail(product.owner, app))),
       async atRest(deadlineMs) {
-        await atRest(running, history, deadlineMs);
+        await atRest(product, history, deadlineMs);
         const strays = await eventually('no process without a container', async () => {
           const found = await engine.strays();
           return found.length === 0 && found;
@@ -126,6 +118,11 @@ export async function openStage(
     await dispose();
     throw error;
   }
+}
+
+/** As `docker ps` without `-a` sees it. */
+function isThere({ state }: ListedContainer): boolean {
+  return state === 'running' || state === 'paused' || state === 'restarting';
 }
 
 /** What went wrong for the clients, in words; empty when nothing did. */
