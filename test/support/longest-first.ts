@@ -4,10 +4,9 @@
 import { relative } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files of more than ten seconds, longest first, below test/: those that build (processors) between those that wait. */
+/** Files of more than ten seconds, longest first, below test/; of those that build not two of the long ones together. */
 const LONGEST: readonly string[] = [
   'integration/buildpacks.test.ts',
-  'e2e/push.test.ts',
   'faults/crash-steps.test.ts',
   'faults/crash-steps-rollout.test.ts',
   'faults/nemesis.test.ts',
@@ -15,6 +14,7 @@ const LONGEST: readonly string[] = [
   'faults/full-disk.test.ts',
   'faults/engine-killed.test.ts',
   'faults/router.test.ts',
+  'e2e/push.test.ts',
   'e2e/disk.test.ts',
   'faults/daemon.test.ts',
   'e2e/dashboard.test.ts',
