@@ -7,9 +7,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Files of more than ten seconds, longest first, below test/; of those that build not two of the long ones together. */
 const LONGEST: readonly string[] = [
   'integration/buildpacks.test.ts',
+  'faults/nemesis.test.ts',
   'faults/crash-steps.test.ts',
   'faults/crash-steps-rollout.test.ts',
-  'faults/nemesis.test.ts',
   'e2e/cli.test.ts',
   'faults/full-disk.test.ts',
   'faults/engine-killed.test.ts',
