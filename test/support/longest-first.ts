@@ -4,18 +4,21 @@
 import { relative } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files of more than ten seconds, longest first, below test/; of those that build not two of the long ones together. */
+/**
+ * Files of more than ten seconds, longest first, below test/; of those that build not two of the long ones together, and one
+ * private engine before all others, which copy its disk.
+ */
 const LONGEST: readonly string[] = [
   'integration/buildpacks.test.ts',
-  'faults/nemesis.test.ts',
   'faults/crash-steps.test.ts',
-  'faults/crash-steps-rollout.test.ts',
   'e2e/cli.test.ts',
+  'e2e/disk.test.ts',
+  'faults/nemesis.test.ts',
+  'faults/crash-steps-rollout.test.ts',
   'faults/full-disk.test.ts',
   'faults/engine-killed.test.ts',
   'faults/router.test.ts',
   'e2e/push.test.ts',
-  'e2e/disk.test.ts',
   'faults/daemon.test.ts',
   'e2e/dashboard.test.ts',
   'integration/build.test.ts',
