@@ -28,6 +28,24 @@ export function get({ port, host = `127.0.0.1:${port}`, path = '/' }) {
   });
 }
 
+/** The body of a GET, parsed; throws unless it is JSON. `options` as of node:http. */
+export function getJson(options) {
+  return new Promise((resolve, reject) => {
+    const call = request({ agent: false, timeout: 25_000, ...options }, async (response) => {
+      try {
+        let body = '';
+        for await (const chunk of response.setEncoding('utf8')) body += chunk;
+        resolve(JSON.parse(body));
+      } catch (error) {
+        reject(error);
+      }
+    });
+    call.once('timeout', () => call.destroy(new Error('no answer')));
+    call.once('error', reject);
+    call.end();
+  });
+}
+
 /** Waits for an answer 200 whose body has `text`. */
 export async function untilAnswers(target, text = '') {
   const what = `${target.host ?? target.port} answers "${text}"`;

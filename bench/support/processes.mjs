@@ -14,10 +14,30 @@ export function memoryOf(pid) {
 
 /** User and system CPU time so far, in seconds. */
 export function cpuSecondsOf(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = statOf(pid);
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** The same of all its children that have ended, and of theirs. */
+export function cpuSecondsOfChildren(pid) {
+  const fields = statOf(pid);
+  return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND;
+}
+
+function statOf(pid) {
+  return readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** CPU time of the whole machine so far that was not idle, in seconds. */
+export function busySeconds() {
+  const [user, nice, system, , , irq, softIrq] = readFileSync('/proc/stat', 'utf8')
+    .split('\n')[0]
+    .replace(/^cpu +/, '')
+    .split(' ')
+    .map(Number);
+  return (user + nice + system + irq + softIrq) / TICKS_PER_SECOND;
 }
 
 /** Ids of the processes whose command line has `text`. */

@@ -7,6 +7,14 @@ export function followingText(buildId: string): string {
   return `-----> This commit is being built already; following build ${buildId}\n`;
 }
 
+/** What the client shows behind the ref of a push that a newer one has made moot. */
+export const MOOT = 'superseded by a newer push';
+
+/** Why such a push is not built; `buildId` is the newer one's. */
+export function mootText(buildId: string): string {
+  return ` !     Superseded by build ${buildId}, which is newer.\n !     Push rejected: nothing of it was built.\n`;
+}
+
 /** The last lines. `hasRelease`: a release was made, so that the branch names the commit whatever came then. */
 export function outcomeText(
   outcome: DeployOutcome,

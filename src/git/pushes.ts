@@ -18,8 +18,10 @@ import type { HeldPushes } from './held-pushes.js';
 import { type Hook, type HookPipes, hangUp, serveHook } from './hook-channel.js';
 import { objectType } from './object-type.js';
 import type { PushHead } from './push-head.js';
+import { refusalReport, takesReport } from './push-report.js';
 import { judgePush, notCommitLines, type RefUpdate } from './push-rules.js';
-import { DetectedApp, followingText, outcomeText } from './push-texts.js';
+import { DetectedApp, followingText, MOOT, mootText, outcomeText } from './push-texts.js';
+import { createPushTurns, type PushTurn } from './push-turns.js';
 import { type GitPlace, HOOKS, packRepository, removeAllLeftovers, removeLeftovers } from './repository.js';
 import { isShallow } from './shallow-roots.js';
 
@@ -27,11 +29,16 @@ import { isShallow } from './shallow-roots.js';
 export interface Push {
   /** Variables for its git process and the hooks of that. */
   readonly env: Readonly<Record<string, string>>;
+  /**
+   * Call when its head is read. Resolves when git may take it, or to the answer for its client when a newer push has made
+   * it moot.
+   */
+  turn(): Promise<string | undefined>;
   /** Answers its hook; never rejects. */
   serve(pipes: HookPipes): Promise<void>;
   /** The client has gone: nothing more is said to it. A build that is queued goes on. */
   abandon(): void;
-  /** Call when the git process has ended. */
+  /** Call when the git process has ended, or none is needed. */
   end(): Promise<void>;
 }
 
@@ -66,6 +73,7 @@ interface OpenPush {
   readonly repository: string;
   readonly head: PushHead;
   readonly gone: AbortController;
+  readonly turn: PushTurn;
   /** To its hook, once git runs. */
   pipes: HookPipes | undefined;
   /** The deploy that was started for it. */
@@ -77,6 +85,7 @@ interface OpenPush {
 /** The pushes of this daemon. */
 export function createPushes(deps: PushDeps): Pushes {
   const open = new Set<OpenPush>();
+  const turnOf = createPushTurns();
   let isStopping = false;
 
   async function serve(push: OpenPush, pipes: HookPipes): Promise<void> {
@@ -103,6 +112,7 @@ export function createPushes(deps: PushDeps): Pushes {
         repository,
         head,
         gone: new AbortController(),
+        turn: turnOf(repository),
         pipes: undefined,
         own: undefined,
         settle: async () => undefined,
@@ -117,11 +127,16 @@ export function createPushes(deps: PushDeps): Pushes {
       });
       return {
         env: { PAAS_HOOKS: HOOKS, PAAS_NODE: deps.nodePath },
+        turn: () => waitForTurn(push),
         serve: (pipes) => serve(push, pipes),
-        abandon: () => push.gone.abort(new Error('the client has gone')),
+        abandon() {
+          push.gone.abort(new Error('the client has gone'));
+          push.turn.end();
+        },
         async end() {
           watch[Symbol.dispose]();
           open.delete(push);
+          push.turn.end();
           push.gone.abort(new Error('the push has ended'));
           const isLast = ![...open].some((other) => other.repository === repository);
           await push.settle();
@@ -137,9 +152,27 @@ export function createPushes(deps: PushDeps): Pushes {
     },
     async stop() {
       isStopping = true;
-      for (const { pipes } of open) if (pipes !== undefined) hangUp(pipes);
+      for (const { pipes, turn } of open) {
+        if (pipes !== undefined) hangUp(pipes);
+        turn.end();
+      }
     },
   };
+}
+
+async function waitForTurn({ head, turn }: OpenPush): Promise<string | undefined> {
+  const commands = head.commands();
+  // As a client asks first whether it may push something large.
+  if (commands?.updates.length === 0) return undefined;
+  const verdict = commands !== undefined && takesReport(commands) ? judgePush(commands.updates) : undefined;
+  // What came with tags is left to git, which keeps those.
+  if (commands?.updates.length !== 1 || verdict?.kind !== 'deploy') {
+    await turn.wait(undefined);
+    return undefined;
+  }
+  const { ref, newId: commit } = verdict.update;
+  const mootBy = await turn.wait({ commit, ref });
+  return mootBy && refusalReport(commands, { text: mootText(mootBy), reason: MOOT });
 }
 
 /** Whether the refs may move: judges them, has the commit built, waits for what becomes of it. */
@@ -162,6 +195,7 @@ async function decide(deps: PushDeps, push: OpenPush, hook: Hook): Promise<boole
   const present = deps.deploys.findPushed({ appId: app.id, commit, ref });
   if (present !== undefined) await say(followingText(present.buildId));
   const deploy = present ?? (await startDeploy(deps, push, { app, update: verdict.update, hook }));
+  push.turn.end();
   const detected = new DetectedApp();
   const outcome = await follow(deploy, hook, detected);
   const release = hasRelease(deps.db, deploy.buildId);
@@ -196,6 +230,10 @@ async function startDeploy(
     // A push that was cut before this point leaves nothing; behind it the build goes on.
     push.gone.signal.throwIfAborted();
     push.own = deploys.start({ id, app, by: push.by, source });
+    push.turn.queued({
+      ...{ id, done: push.own.done },
+      isFollowed: (wanted) => deploys.findPushed({ appId: app.id, ...wanted }) !== undefined,
+    });
     return push.own;
   } catch (error) {
     await held.forget(repository, id);

@@ -3,9 +3,7 @@
 // allowed to do, and its build, is decided in pushes.ts, which the pre-receive hook asks.
 
 import type { IncomingMessage } from 'node:http';
-import { PassThrough, type Readable, type Transform, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import { PassThrough, type Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Database } from '../db/database.js';
 import { PaasError, shortageOf } from '../errors.js';
@@ -14,7 +12,9 @@ import type { Account } from '../platform/accounts.js';
 import { type App, findAppFor } from '../platform/apps.js';
 import { findAccountByToken } from '../platform/tokens.js';
 import { type Advertisement, createAdvertisements } from './advertisements.js';
+import { feedGit, openBody, readHead, swallowBody } from './git-body.js';
 import { createPushHead } from './push-head.js';
+import { FLUSH, packetLine } from './push-report.js';
 import type { Pushes } from './pushes.js';
 import {
   ensureRepository,
@@ -25,7 +25,6 @@ import {
   startGit,
   startReceivePack,
 } from './repository.js';
-import { guardBody } from './request-body.js';
 
 export interface GitRouteDeps {
   readonly db: Database;
@@ -79,7 +78,7 @@ async function advertise(
   const text = await ask({ repository, command, env });
   // Version 2 begins with its capabilities at once (gitprotocol-v2(5)).
   const isVersion2 = service === 'git-upload-pack' && env['GIT_PROTOCOL']?.includes('version=2') === true;
-  const start = isVersion2 ? '' : `${packetLine(`# service=${service}\n`)}0000`;
+  const start = isVersion2 ? '' : `${packetLine(`# service=${service}\n`)}${FLUSH}`;
   return reply
     .type(`application/x-${service}-advertisement`)
     .header('cache-control', 'no-cache')
@@ -91,32 +90,43 @@ async function upload(deps: GitRouteDeps, call: Call): Promise<FastifyReply> {
   const repository = await ensureRepository(place, call.app.id);
   const git = startGit(place, ['upload-pack', '--stateless-rpc', repository], protocolEnv(call.request));
   watch(deps.log, git, call.reply);
-  void feed(call, { git, place });
+  void feedGit(openBody(call.request, place), git);
   return await answer(call.reply, 'git-upload-pack', git);
 }
 
 async function receive(deps: GitRouteDeps, call: Call & { account: Account }): Promise<FastifyReply> {
-  const { app, account: by, reply } = call;
+  const { app, account: by, reply, request } = call;
   const { place } = deps.pushes;
   const repository = await ensureRepository(place, app.id);
   let git: GitProcess | undefined;
   const head = createPushHead();
   const push = deps.pushes.begin({ app, by, repository, head, onLost: () => reply.raw.destroy() });
-  const stop = () => {
+  reply.raw.once('close', () => {
     push.abandon();
     if (git !== undefined) killGit(git);
-  };
-  const started = startReceivePack(place, repository, { ...protocolEnv(call.request), ...push.env });
-  git = started.git;
-  void push.serve(started.pipes);
-  reply.raw.once('close', stop);
-  logErrors(deps.log, git);
-  gitEnd(git)
-    .then(() => push.end())
-    .catch((error: unknown) => deps.log.error({ err: error, app: app.name }, 'end of a push failed'));
-  // A git client that is answered before it has sent all can wait for ever (seen with git 2.39).
-  const hasTaken = feed(call, { git, place, read: head.read });
-  return await answer(reply, 'git-receive-pack', git, hasTaken);
+  });
+  const end = () =>
+    push
+      .end()
+      .catch((error: unknown) => deps.log.error({ err: error, app: app.name }, 'end of a push failed'));
+  const body = openBody(call.request, place);
+  try {
+    const start = await readHead(body, head);
+    const refusal = await push.turn();
+    if (refusal === undefined && !reply.raw.destroyed) {
+      const started = startReceivePack(place, repository, { ...protocolEnv(request), ...push.env });
+      git = started.git;
+      void push.serve(started.pipes);
+      logErrors(deps.log, git);
+      void gitEnd(git).then(end);
+      // A git client that is answered before it has sent all can wait for ever (seen with git 2.39).
+      return await answer(reply, 'git-receive-pack', git, feedGit(body, git, start));
+    }
+    await swallowBody(body);
+    return result(reply, 'git-receive-pack', refusal ?? '');
+  } finally {
+    if (git === undefined) await end();
+  }
 }
 
 /** Sends what git says, from the moment at which `hasTaken` is settled. */
@@ -132,57 +142,11 @@ async function answer(
   // The client may have gone: what git says is read all the same, so that it can end.
   reply.raw.once('close', () => git.stdout.unpipe(out).resume());
   await hasTaken;
-  return reply.type(`application/x-${service}-result`).header('cache-control', 'no-cache').send(out);
+  return result(reply, service, out);
 }
 
-/**
- * Sends the body to git as it comes, inflated and within its limits; each part of it goes to `read` before. Resolves when it
- * has ended, however that was.
- */
-function feed(
-  call: Call,
-  { git, place, read }: { git: GitProcess; place: GitPlace; read?: (chunk: Buffer) => void },
-): Promise<void> {
-  const encoding = call.request.headers['content-encoding'];
-  // The parser of this scope hands over the raw stream; a request without a body has none.
-  const body = (call.request.body ?? PassThrough.from([])) as Readable;
-  // Git itself refuses what is over the limit, and says so to a client that is let send on for a while.
-  const maxBytes = place.maxPushBytes + READ_AFTER_REFUSAL_BYTES;
-  const stages: Transform[] = [guardBody({ maxBytes })];
-  if (encoding === 'gzip' || encoding === 'x-gzip') stages.push(createGunzip(), guardBody({ maxBytes }));
-  // A body that breaks off or is too large ends git's input; git then says what is wrong.
-  return pipeline([body, ...stages, inputOf(git, read)]).catch((error: unknown) => {
-    git.stdin.destroy();
-    if (error instanceof PaasError) killGit(git);
-  });
-}
-
-// How much of a body is still read after git has refused it: a client that sends on would not read git's reason.
-const READ_AFTER_REFUSAL_BYTES = 256 * 1024 * 1024;
-
-/** Writes to git; once git takes no more, swallows what the client still sends. */
-function inputOf(git: GitProcess, read?: (chunk: Buffer) => void): Writable {
-  let isRefused = false;
-  git.stdin.once('close', () => {
-    isRefused = true;
-  });
-  return new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      read?.(chunk);
-      if (!isRefused) {
-        git.stdin.write(chunk, (error) => {
-          isRefused ||= error != null;
-          done();
-        });
-        return;
-      }
-      done();
-    },
-    final(done) {
-      if (isRefused) done();
-      else git.stdin.end(() => done());
-    },
-  });
+function result(reply: FastifyReply, service: Service, payload: Readable | string): FastifyReply {
+  return reply.type(`application/x-${service}-result`).header('cache-control', 'no-cache').send(payload);
 }
 
 function watch(log: Logger, git: GitProcess, reply: FastifyReply): void {
@@ -241,10 +205,6 @@ function readService(value: unknown): Service {
 function protocolEnv(request: FastifyRequest): Record<string, string> {
   const header = request.headers['git-protocol'];
   return typeof header === 'string' && /^[a-z0-9=:]{1,64}$/.test(header) ? { GIT_PROTOCOL: header } : {};
-}
-
-function packetLine(text: string): string {
-  return `${(text.length + 4).toString(16).padStart(4, '0')}${text}`;
 }
 
 // git shows plain text of a refused request to its user.

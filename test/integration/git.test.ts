@@ -2,7 +2,9 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -401,6 +403,44 @@ describe('several pushes at once', () => {
     expect(refused.filter((output) => output.includes('Another push moved main'))).toHaveLength(1);
   });
 
+  it('tells one that a newer push overtakes so at once, without git', async () => {
+    const [copy = ''] = await clones(1);
+    const { script, open } = gate();
+    test.deploys.script = script;
+    const before = await remoteRef('refs/heads/main');
+    const late = postLater();
+    await late.hasBegun;
+    const newer = start(['push', remote, 'main'], { cwd: copy });
+    await until('the newer one builds', () => test.deploys.started.length === 1);
+    const answer = await late.send(pushOf({ oldId: before, newId: 'a'.repeat(40) }));
+    expect(answer).toContain(`Superseded by build ${test.deploys.started[0]?.buildId}, which is newer`);
+    expect(answer).toContain('ng refs/heads/main superseded by a newer push\n');
+    expect(listBuilds(test.db, app.id)).toHaveLength(2);
+    open();
+    expect((await newer.ended).code).toBe(0);
+    await until('nothing is left', () => quarantines().length === 0 && heldPushes().length === 0);
+  });
+
+  it('lets the older one in when it is of the same commit, which it follows', async () => {
+    const [copy = ''] = await clones(1);
+    const { script, open } = gate();
+    test.deploys.script = script;
+    const before = await remoteRef('refs/heads/main');
+    const late = postLater();
+    await late.hasBegun;
+    const newer = start(['push', remote, 'main'], { cwd: copy });
+    await until('the newer one builds', () => test.deploys.started.length === 1);
+    const newId = (await start(['rev-parse', 'HEAD'], { cwd: copy }).ended).output.trim();
+    const packing = spawn('git', ['pack-objects', '--revs', '--stdout', '-q'], { cwd: copy });
+    packing.stdin.end(`${newId}\n^${before}\n`);
+    const pack: Buffer[] = [];
+    for await (const chunk of packing.stdout) pack.push(chunk as Buffer);
+    const answering = late.send(Buffer.concat([pushOf({ oldId: before, newId }), ...pack]));
+    open();
+    expect(await answering).toContain('ok refs/heads/main');
+    expect((await newer.ended).code).toBe(0);
+  });
+
   it('gives the next one its turn when the first fails', async () => {
     const [first = '', second = ''] = await clones(2);
     const { script, open } = gate();
@@ -461,6 +501,37 @@ describe('several pushes at once', () => {
     expect(listReleases(test.db, app.id)).toHaveLength(2);
   });
 });
+
+/** What a client says before its pack. */
+function pushOf({ oldId, newId }: { oldId: string; newId: string }): Buffer {
+  const line = `${oldId} ${newId} refs/heads/main\0 report-status side-band-64k object-format=sha1`;
+  return Buffer.from(`${(line.length + 4).toString(16).padStart(4, '0')}${line}0000`);
+}
+
+/** A push whose headers are sent, and its body when told to; gives all of the answer. */
+function postLater() {
+  const request = http.request(`${origin}/${app.name}.git/git-receive-pack`, {
+    method: 'POST',
+    headers: {
+      ...owner.headers,
+      'content-type': 'application/x-git-receive-pack-request',
+      expect: '100-continue',
+    },
+  });
+  const hasBegun = once(request, 'continue');
+  request.flushHeaders();
+  return {
+    hasBegun,
+    async send(body: Buffer): Promise<string> {
+      const answered = once(request, 'response');
+      request.end(body);
+      const [response] = (await answered) as [http.IncomingMessage];
+      let text = '';
+      for await (const chunk of response.setEncoding('utf8')) text += chunk;
+      return text;
+    },
+  };
+}
 
 describe('a client that goes', () => {
   it('leaves its build to go on, and the branch moves with the release', async () => {

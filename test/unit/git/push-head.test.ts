@@ -28,3 +28,38 @@ test.each(CASES)('%s', (_name, body, mayBeShallow) => {
     expect(head.mayBeShallow(), `pieces of ${size}`).toBe(mayBeShallow);
   }
 });
+
+test('the commands, and what the client understands', () => {
+  const head = createPushHead();
+  head.read(Buffer.from(`${line(`shallow ${ID}`)}${COMMAND}${TAG}0000${PACK}`, 'latin1'));
+  expect(head.isRead()).toBe(true);
+  expect(head.commands()).toEqual({
+    updates: [
+      { oldId: ID, newId: ID, ref: 'refs/heads/main' },
+      { oldId: ID, newId: ID, ref: 'refs/tags/shallow ' },
+    ],
+    capabilities: ['report-status', 'side-band-64k', 'agent=git/2.39.5'],
+  });
+});
+
+const UNKNOWN: readonly [string, string, boolean][] = [
+  ['commands that do not end', COMMAND, false],
+  ['what is no packet line', `zzzz${COMMAND}0000`, true],
+  ['a line that is no command', `${line('push-cert\0 report-status')}0000`, true],
+  ['an empty line', `${COMMAND}00040000`, true],
+  ['a line of 5,000 characters', line(`${ID} ${ID} ${'x'.repeat(5000)}`), true],
+  ['more lines than a push may have', TAG.repeat(3000), true],
+];
+
+test.each(UNKNOWN)('left to git: %s', (_name, body, isRead) => {
+  const head = createPushHead();
+  head.read(Buffer.from(body, 'latin1'));
+  expect(head.isRead()).toBe(isRead);
+  expect(head.commands()).toBeUndefined();
+});
+
+test('a client that only asks whether it may push', () => {
+  const head = createPushHead();
+  head.read(Buffer.from('0000'));
+  expect(head.commands()).toEqual({ updates: [], capabilities: [] });
+});
