@@ -125,7 +125,7 @@ async function receive(deps: GitRouteDeps, call: Call & { account: Account }): P
     await swallowBody(body);
     return result(reply, 'git-receive-pack', refusal ?? '');
   } finally {
-    if (git === undefined) await end();
+    if (git === undefined) void end();
   }
 }
 
