@@ -164,6 +164,15 @@ async function runningBuilds(paas) {
     .length;
 }
 
+/** A worker that a reload replaced may end while it is looked at. */
+function cpuIfThere(pid) {
+  try {
+    return cpuSecondsOf(pid);
+  } catch {
+    return 0;
+  }
+}
+
 /** CPU seconds so far by whose they are: `machine` is all, with the engine and the builds. */
 function cpuOf(paas) {
   const router = findProcesses(join(paas.dataDir, 'haproxy/haproxy.cfg'));
@@ -172,7 +181,7 @@ function cpuOf(paas) {
     'this bench': cpuSecondsOf(process.pid),
     daemon: cpuSecondsOf(paas.daemon.pid),
     'its gits': cpuSecondsOfChildren(paas.daemon.pid),
-    router: router.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0),
+    router: router.reduce((sum, pid) => sum + cpuIfThere(pid), 0),
     machine: busySeconds(),
   };
 }

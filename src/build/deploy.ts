@@ -32,6 +32,8 @@ export interface DeployTask {
   readonly source: Source;
   /** Of a build that the daemon before left: it is built again, or it died too often for that. */
   readonly resumed?: 'again' | 'hopeless' | undefined;
+  /** It enters the queue when this has ended. */
+  readonly after?: Promise<void> | undefined;
 }
 
 /** Begins at once: waits its turn, builds, releases. Owned by deploys.ts. */
@@ -104,14 +106,20 @@ export class Deploy implements RunningDeploy {
 
   #enter(queue: BuildQueue): Promise<Turn> {
     const { concurrency } = this.#options.timing;
-    return queue.enter({
-      appId: this.app.id,
-      onWait: (wait) => {
-        const text = waitingText(wait, { appName: this.app.name, concurrency });
-        void this.#opened.then((output) => output.write(text)).catch(() => undefined);
-      },
-      signal: this.#end.signal,
-    });
+    const { signal } = this.#end;
+    const enter = () =>
+      queue.enter({
+        appId: this.app.id,
+        onWait: (wait) => {
+          const text = waitingText(wait, { appName: this.app.name, concurrency });
+          void this.#opened.then((output) => output.write(text)).catch(() => undefined);
+        },
+        signal,
+      });
+    const { after } = this.#task;
+    if (after === undefined) return enter();
+    const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    return Promise.race([after, ended]).then(enter);
   }
 
   async #run(): Promise<DeployOutcome> {

@@ -34,6 +34,8 @@ export interface DeployRequest {
   readonly by: Account;
   readonly source: Source;
   readonly description?: string | undefined;
+  /** It enters the queue when this has ended. Never rejects. */
+  readonly after?: Promise<void> | undefined;
 }
 
 export interface Deploys {
@@ -120,7 +122,7 @@ export function createDeploys(options: DeployOptions): Deploys {
   return {
     check: options.check,
     start(request) {
-      const { app, by, source } = request;
+      const { app, by, source, after } = request;
       const build = createBuild(db, {
         ...request,
         sourceKind: source.kind,
@@ -130,7 +132,7 @@ export function createDeploys(options: DeployOptions): Deploys {
       options.onStep?.('build-queued');
       // First, so that the new one is told its place once.
       for (const other of ofApp(app.id)) other.supersede(build.id);
-      return run(new Deploy(options, queue, { build, app, by, source }));
+      return run(new Deploy(options, queue, { build, app, by, source, after }));
     },
     find: (buildId) => running.get(buildId),
     findPushed: ({ appId, commit, ref }) => ofApp(appId).findLast((deploy) => deploy.isOf(commit, ref)),

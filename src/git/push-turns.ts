@@ -1,6 +1,6 @@
 // Whose turn it is among many pushes to one repository: what git unpacks of a push costs more than anything else here, and
-// of the pushes that wait the newest makes the others moot as soon as its build is queued. So few are with git at once, the
-// newest goes next, and the others hear of it without git. docs/decisions/0205-losers-hear-without-git.md
+// of the pushes that wait the newest makes the others moot as soon as its build is queued. So git takes few at a time, the
+// newest of those that wait, and the others hear of it without git. docs/decisions/0205-losers-hear-without-git.md
 
 /** What one wants that may hear that it is moot: a deploy of this commit. */
 export interface Wanted {
@@ -17,6 +17,12 @@ export interface PushTurn {
   wait(wanted: Wanted | undefined): Promise<string | undefined>;
   /** A build of it is queued: those that came before and wait, or come to wait while it goes on, are moot. */
   queued(build: { id: string; done: Promise<unknown>; isFollowed: (wanted: Wanted) => boolean }): void;
+  /**
+   * Ends when no other push of the repository waits or is with git, or when that has gone on for some seconds: a build
+   * that begins before takes the processor from those pushes, and a newer one of them makes it stale. Undefined when there
+   * is nothing to wait for.
+   */
+  calm(): Promise<void> | undefined;
   /** Git has done its work, or nobody wants it any more. May be called more than once. */
   end(): void;
 }
@@ -25,6 +31,10 @@ export interface PushTurn {
 const AT_ONCE = 2;
 /** One that is longer with git has a slow client, or much to unpack: the next one does not wait for it. */
 const LONGEST_MS = 1000;
+/** Between one that goes to git and the next: what comes in this time is moot but for its newest. */
+const GAP_MS = 250;
+/** Pushes that come and come do not keep an app from being built. */
+const LONGEST_BURST_MS = 4000;
 
 interface Waiting {
   readonly order: number;
@@ -38,20 +48,25 @@ interface Queued {
   readonly isFollowed: (wanted: Wanted) => boolean;
 }
 
-/** Of one repository. */
+/** Of one repository. Calls `onIdle` when it holds nothing any more. */
 class Line {
+  readonly #onIdle: () => void;
   readonly #withGit = new Set<number>();
   #waiting: Waiting[] = [];
   #newest: Queued | undefined;
+  #isInGap = false;
+  #awaitingCalm: (() => void)[] = [];
+  #burst: NodeJS.Timeout | undefined;
+  #isLongBurst = false;
 
-  get isIdle(): boolean {
-    return this.#withGit.size === 0 && this.#waiting.length === 0 && this.#newest === undefined;
+  constructor(onIdle: () => void) {
+    this.#onIdle = onIdle;
   }
 
   add(waiting: Waiting): void {
     this.#waiting.push(waiting);
     this.#waiting.sort((a, b) => a.order - b.order);
-    this.advance();
+    this.#advance();
   }
 
   remove(order: number): void {
@@ -60,23 +75,45 @@ class Line {
     this.#waiting = this.#waiting.filter((each) => each.order !== order);
     // Whoever asked for it is gone, too, and takes either answer.
     for (const { go } of gone) go(undefined);
-    this.advance();
+    this.#advance();
   }
 
   setNewest(queued: Queued): void {
     if (this.#newest === undefined || this.#newest.order < queued.order) this.#newest = queued;
-    this.advance();
+    this.#withGit.delete(queued.order);
+    this.#advance();
   }
 
   dropNewest(id: string): void {
     if (this.#newest?.id === id) this.#newest = undefined;
+    this.#advance();
   }
 
-  advance(): void {
+  calm(order: number): Promise<void> | undefined {
+    const isAlone = this.#waiting.length === 0 && [...this.#withGit].every((other) => other === order);
+    if (isAlone || this.#isLongBurst) return undefined;
+    this.#burst ??= setTimeout(() => {
+      this.#isLongBurst = true;
+      this.#tellCalm();
+    }, LONGEST_BURST_MS).unref();
+    return new Promise((resolve) => this.#awaitingCalm.push(resolve));
+  }
+
+  #tellCalm(): void {
+    for (const resolve of this.#awaitingCalm.splice(0)) resolve();
+  }
+
+  #advance(): void {
     const moot = this.#waiting.filter((each) => this.#isMoot(each));
     this.#waiting = this.#waiting.filter((each) => !moot.includes(each));
     for (const { go } of moot) go(this.#newest?.id);
-    while (this.#withGit.size < AT_ONCE && this.#waiting.length > 0) this.#admit();
+    if (this.#withGit.size < AT_ONCE && !this.#isInGap) this.#admit();
+    if (this.#withGit.size > 0 || this.#waiting.length > 0) return;
+    clearTimeout(this.#burst);
+    this.#burst = undefined;
+    this.#isLongBurst = false;
+    this.#tellCalm();
+    if (this.#newest === undefined && !this.#isInGap) this.#onIdle();
   }
 
   #admit(): void {
@@ -84,8 +121,13 @@ class Line {
     if (next === undefined) return;
     this.#waiting = this.#waiting.filter((each) => each !== next);
     this.#withGit.add(next.order);
+    this.#isInGap = true;
     setTimeout(() => {
-      if (this.#withGit.delete(next.order)) this.advance();
+      this.#isInGap = false;
+      this.#advance();
+    }, GAP_MS).unref();
+    setTimeout(() => {
+      if (this.#withGit.delete(next.order)) this.#advance();
     }, LONGEST_MS).unref();
     next.go(undefined);
   }
@@ -102,36 +144,31 @@ export function createPushTurns(): (repository: string) => PushTurn {
   const lines = new Map<string, Line>();
   let last = 0;
 
+  function lineOf(repository: string): Line {
+    const line = lines.get(repository) ?? new Line(() => lines.delete(repository));
+    lines.set(repository, line);
+    return line;
+  }
+
   return (repository) => {
     last += 1;
     const order = last;
-    const line = () => {
-      const present = lines.get(repository) ?? new Line();
-      lines.set(repository, present);
-      return present;
-    };
-    const leave = (change: (present: Line) => void) => {
-      const present = lines.get(repository);
-      if (present === undefined) return;
-      change(present);
-      if (present.isIdle) lines.delete(repository);
-    };
     let hasEnded = false;
     return {
       wait: (wanted) =>
         new Promise((go) => {
           if (hasEnded) go(undefined);
-          else line().add({ order, wanted, go });
+          else lineOf(repository).add({ order, wanted, go });
         }),
       queued({ id, done, isFollowed }) {
-        line().setNewest({ order, id, isFollowed });
-        const over = () => leave((present) => present.dropNewest(id));
+        lineOf(repository).setNewest({ order, id, isFollowed });
+        const over = () => lines.get(repository)?.dropNewest(id);
         done.then(over, over);
-        leave((present) => present.remove(order));
       },
+      calm: () => lines.get(repository)?.calm(order),
       end() {
         hasEnded = true;
-        leave((present) => present.remove(order));
+        lines.get(repository)?.remove(order);
       },
     };
   };

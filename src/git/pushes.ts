@@ -229,7 +229,7 @@ async function startDeploy(
     await held.checkNow(source);
     // A push that was cut before this point leaves nothing; behind it the build goes on.
     push.gone.signal.throwIfAborted();
-    push.own = deploys.start({ id, app, by: push.by, source });
+    push.own = deploys.start({ id, app, by: push.by, source, after: push.turn.calm() });
     push.turn.queued({
       ...{ id, done: push.own.done },
       isFollowed: (wanted) => deploys.findPushed({ appId: app.id, ...wanted }) !== undefined,

@@ -3,6 +3,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createPushTurns, type PushTurn } from '../../../src/git/push-turns.js';
 
+const GAP = 250;
+
 beforeEach(() => {
   vi.useFakeTimers();
 });
@@ -19,8 +21,8 @@ function crowd(count: number, repository = 'one.git') {
     const moot = await turns[index]?.wait(wanted);
     said.push(moot === undefined ? `${index} goes` : `${index} is moot by ${moot}`);
   };
-  const told = async () => {
-    await vi.advanceTimersByTimeAsync(0);
+  const told = async (afterMs = 0) => {
+    await vi.advanceTimersByTimeAsync(afterMs);
     return said.splice(0);
   };
   return {
@@ -42,28 +44,36 @@ function crowd(count: number, repository = 'one.git') {
   };
 }
 
-test('two are with git at once; then the newest goes, and makes the others moot when its build is queued', async () => {
+test('after the first the newest goes, and makes the others moot when its build is queued', async () => {
   const { wait, told, turns, queue } = crowd(7);
   for (const index of [0, 1, 2, 3, 4, 5]) wait(index);
-  expect(await told()).toEqual(['0 goes', '1 goes']);
+  expect(await told()).toEqual(['0 goes']);
   queue(0);
-  expect(await told()).toEqual(['5 goes']);
+  expect(await told(GAP - 1)).toEqual([]);
+  expect(await told(1)).toEqual(['5 goes']);
   queue(5);
-  expect(await told()).toEqual(['2 is moot by build-5', '3 is moot by build-5', '4 is moot by build-5']);
+  expect(await told()).toEqual([1, 2, 3, 4].map((index) => `${index} is moot by build-5`));
   wait(6);
-  expect(await told()).toEqual(['6 goes']);
+  expect(await told(GAP)).toEqual(['6 goes']);
   for (const turn of turns) turn.end();
 });
 
-test('one that git refuses makes nobody moot', async () => {
-  const { wait, told, turns } = crowd(4);
+test('two are with git at once, and nobody waits longer than a second for them', async () => {
+  const { wait, told } = crowd(4);
   for (const index of [0, 1, 2, 3]) wait(index);
-  expect(await told()).toEqual(['0 goes', '1 goes']);
-  turns[0]?.end();
-  turns[0]?.end();
-  expect(await told()).toEqual(['3 goes']);
-  turns[3]?.end();
-  expect(await told()).toEqual(['2 goes']);
+  expect(await told(GAP)).toEqual(['0 goes', '3 goes']);
+  expect(await told(999 - GAP)).toEqual([]);
+  expect(await told(1)).toEqual(['2 goes']);
+  expect(await told(GAP)).toEqual(['1 goes']);
+});
+
+test('one that git refuses makes nobody moot', async () => {
+  const { wait, told, turns } = crowd(3);
+  for (const index of [0, 1, 2]) wait(index);
+  expect(await told(GAP)).toEqual(['0 goes', '2 goes']);
+  turns[2]?.end();
+  turns[2]?.end();
+  expect(await told(GAP)).toEqual(['1 goes']);
 });
 
 test('an older one whose head comes late is moot while the newer build goes on, and only then', async () => {
@@ -85,44 +95,66 @@ test('one of the same commit, which follows that build, is let in', async () => 
 });
 
 test('tags go first, and are never moot', async () => {
-  const { wait, waitForTags, told, queue } = crowd(5);
+  const { wait, waitForTags, told, queue } = crowd(4);
   wait(0);
-  wait(1);
-  wait(3);
-  waitForTags(2);
-  expect(await told()).toEqual(['0 goes', '1 goes']);
-  queue(1);
-  expect(await told()).toEqual(['2 goes']);
-  queue(4);
-  expect(await told()).toEqual(['3 is moot by build-4']);
-});
-
-test('nobody waits longer than a second for one with git', async () => {
-  const { wait, told } = crowd(4);
-  for (const index of [0, 1, 2, 3]) wait(index);
-  expect(await told()).toEqual(['0 goes', '1 goes']);
-  await vi.advanceTimersByTimeAsync(999);
-  expect(await told()).toEqual([]);
-  await vi.advanceTimersByTimeAsync(1);
-  expect(await told()).toEqual(['3 goes', '2 goes']);
+  waitForTags(1);
+  wait(2);
+  expect(await told()).toEqual(['0 goes']);
+  queue(3);
+  expect(await told()).toEqual(['2 is moot by build-3']);
+  expect(await told(GAP)).toEqual(['1 goes']);
 });
 
 test('one whose client has gone takes nobody’s turn', async () => {
-  const { wait, told, turns } = crowd(5);
-  for (const index of [0, 1, 2, 3]) wait(index);
-  await told();
-  turns[3]?.end();
-  expect(await told()).toEqual(['3 goes']);
-  turns[4]?.end();
-  wait(4);
-  expect(await told()).toEqual(['4 goes']);
-  turns[0]?.end();
+  const { wait, told, turns } = crowd(4);
+  for (const index of [0, 1, 2]) wait(index);
+  expect(await told()).toEqual(['0 goes']);
+  turns[2]?.end();
   expect(await told()).toEqual(['2 goes']);
+  turns[3]?.end();
+  wait(3);
+  expect(await told()).toEqual(['3 goes']);
+  expect(await told(GAP)).toEqual(['1 goes']);
+});
+
+test('a build waits until the line is calm', async () => {
+  const { wait, told, turns, queue } = crowd(3);
+  wait(0);
+  expect(turns[0]?.calm()).toBeUndefined();
+  wait(1);
+  await told();
+  const calm = turns[0]?.calm()?.then(() => 'calm');
+  queue(0);
+  expect(await told(GAP)).toEqual(['1 goes']);
+  wait(2);
+  expect(await Promise.race([calm, Promise.resolve('busy')])).toBe('busy');
+  expect(await told(GAP)).toEqual(['2 goes']);
+  turns[1]?.end();
+  turns[2]?.end();
+  expect(await calm).toBe('calm');
+});
+
+test('a build does not wait for ever while pushes come and come', async () => {
+  const { turnOf, told } = crowd(0);
+  const first = turnOf('one.git');
+  void first.wait({ commit: 'c', ref: 'refs/heads/main' });
+  const begun = performance.now();
+  let calmAfter: number | undefined;
+  void turnOf('one.git').wait({ commit: 'd', ref: 'refs/heads/main' });
+  void first.calm()?.then(() => {
+    calmAfter = performance.now() - begun;
+  });
+  for (let times = 0; times < 30; times += 1) {
+    void turnOf('one.git').wait({ commit: `e${times}`, ref: 'refs/heads/main' });
+    await told(GAP);
+  }
+  expect(calmAfter).toBe(4000);
+  expect(first.calm()).toBeUndefined();
 });
 
 test('repositories do not wait for each other', async () => {
   const { turnOf, wait, told } = crowd(3);
   for (const index of [0, 1, 2]) wait(index);
-  expect(await told()).toEqual(['0 goes', '1 goes']);
+  expect(await told()).toEqual(['0 goes']);
   await expect(turnOf('two.git').wait({ commit: 'c', ref: 'refs/heads/main' })).resolves.toBeUndefined();
 });
