@@ -47,6 +47,38 @@ it('builds in the order of the pushes, however long each needs to open its outpu
   expect(deploys.started.map(({ app }) => app.name)).toEqual(apps.map(({ name }) => name));
 });
 
+describe('a build that is to wait for a crowd of pushes', () => {
+  it('lets other apps by, and begins when that is over', async () => {
+    const [app, other] = ['one', 'two'].map((name) => createApp(test.db, { name, owner: owner.account }));
+    if (app === undefined || other === undefined) throw new Error('no apps');
+    const deploys = nextDaemon();
+    let disperse: () => void = () => undefined;
+    const crowd = new Promise<void>((resolve) => {
+      disperse = resolve;
+    });
+    const build = deploys.start({ app, by: owner.account, source: IMAGE, after: crowd });
+    await deploys.start({ app: other, by: owner.account, source: IMAGE }).done;
+    expect(deploys.started.map(({ app: { name } }) => name)).toEqual(['two']);
+    disperse();
+    expect((await build.done).kind).toBe('released');
+  });
+
+  it('is superseded, or ended, while it waits', async () => {
+    const app = createApp(test.db, { owner: owner.account });
+    const deploys = nextDaemon();
+    const never = new Promise<void>(() => undefined);
+    const first = deploys.start({ app, by: owner.account, source: IMAGE, after: never });
+    const second = deploys.start({ app, by: owner.account, source: IMAGE, after: never });
+    expect(await first.done).toMatchObject({
+      kind: 'canceled',
+      message: expect.stringContaining(second.buildId),
+    });
+    await deploys.stop();
+    expect((await second.done).kind).toBe('interrupted');
+    expect(deploys.started).toEqual([]);
+  });
+});
+
 describe('a restart', () => {
   it('goes on with the queue in its order, the build that ran first', async () => {
     const apps = ['one', 'two', 'three'].map((name) => createApp(test.db, { name, owner: owner.account }));
