@@ -18,7 +18,7 @@ export interface PushTurn {
   /** A build of it is queued: those that came before and wait, or come to wait while it goes on, are moot. */
   queued(build: { id: string; done: Promise<unknown>; isFollowed: (wanted: Wanted) => boolean }): void;
   /**
-   * Ends when no other push of the repository waits or is with git, or when that has gone on for some seconds: a build
+   * Ends when no other push of the repository comes, waits or is with git, or when that has gone on for some seconds: a build
    * that begins before takes the processor from those pushes, and a newer one of them makes it stale. Undefined when there
    * is nothing to wait for.
    */
@@ -35,6 +35,8 @@ const LONGEST_MS = 1000;
 const GAP_MS = 250;
 /** Pushes that come and come do not keep an app from being built. */
 const LONGEST_BURST_MS = 4000;
+/** Who has asked for the refs to push sends the push within this time, or has nothing to send. */
+const COMING_MS = 1000;
 
 interface Waiting {
   readonly order: number;
@@ -55,6 +57,7 @@ class Line {
   #waiting: Waiting[] = [];
   #newest: Queued | undefined;
   #isInGap = false;
+  readonly #coming: NodeJS.Timeout[] = [];
   #awaitingCalm: (() => void)[] = [];
   #burst: NodeJS.Timeout | undefined;
   #isLongBurst = false;
@@ -63,7 +66,16 @@ class Line {
     this.#onIdle = onIdle;
   }
 
+  expect(): void {
+    const timer = setTimeout(() => {
+      this.#coming.splice(this.#coming.indexOf(timer), 1);
+      this.#advance();
+    }, COMING_MS).unref();
+    this.#coming.push(timer);
+  }
+
   add(waiting: Waiting): void {
+    clearTimeout(this.#coming.shift());
     this.#waiting.push(waiting);
     this.#waiting.sort((a, b) => a.order - b.order);
     this.#advance();
@@ -91,7 +103,7 @@ class Line {
 
   calm(order: number): Promise<void> | undefined {
     const isAlone = this.#waiting.length === 0 && [...this.#withGit].every((other) => other === order);
-    if (isAlone || this.#isLongBurst) return undefined;
+    if ((isAlone && this.#coming.length === 0) || this.#isLongBurst) return undefined;
     this.#burst ??= setTimeout(() => {
       this.#isLongBurst = true;
       this.#tellCalm();
@@ -108,7 +120,7 @@ class Line {
     this.#waiting = this.#waiting.filter((each) => !moot.includes(each));
     for (const { go } of moot) go(this.#newest?.id);
     if (this.#withGit.size < AT_ONCE && !this.#isInGap) this.#admit();
-    if (this.#withGit.size > 0 || this.#waiting.length > 0) return;
+    if (this.#withGit.size + this.#waiting.length + this.#coming.length > 0) return;
     clearTimeout(this.#burst);
     this.#burst = undefined;
     this.#isLongBurst = false;
@@ -139,8 +151,15 @@ class Line {
   }
 }
 
-/** Gives each push of a repository, when it comes, its turn. */
-export function createPushTurns(): (repository: string) => PushTurn {
+export interface PushTurns {
+  /** For a push that has come. */
+  of(repository: string): PushTurn;
+  /** Somebody has asked for the refs to push: a push may come. */
+  expect(repository: string): void;
+}
+
+/** Of all repositories of this daemon. */
+export function createPushTurns(): PushTurns {
   const lines = new Map<string, Line>();
   let last = 0;
 
@@ -150,7 +169,7 @@ export function createPushTurns(): (repository: string) => PushTurn {
     return line;
   }
 
-  return (repository) => {
+  function turnOf(repository: string): PushTurn {
     last += 1;
     const order = last;
     let hasEnded = false;
@@ -171,5 +190,7 @@ export function createPushTurns(): (repository: string) => PushTurn {
         lines.get(repository)?.remove(order);
       },
     };
-  };
+  }
+
+  return { of: turnOf, expect: (repository) => lineOf(repository).expect() };
 }

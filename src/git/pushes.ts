@@ -45,6 +45,8 @@ export interface Push {
 export interface Pushes {
   /** Where repositories are. */
   readonly place: GitPlace;
+  /** A client has asked for the refs to push to this repository. */
+  expect(repository: string): void;
   /**
    * Access is checked again while the push runs; `onLost` is called when it is gone. `head` has read what the client said
    * by the time git's hook asks.
@@ -85,7 +87,7 @@ interface OpenPush {
 /** The pushes of this daemon. */
 export function createPushes(deps: PushDeps): Pushes {
   const open = new Set<OpenPush>();
-  const turnOf = createPushTurns();
+  const turns = createPushTurns();
   let isStopping = false;
 
   async function serve(push: OpenPush, pipes: HookPipes): Promise<void> {
@@ -104,6 +106,7 @@ export function createPushes(deps: PushDeps): Pushes {
 
   return {
     place: deps.place,
+    expect: turns.expect,
     begin({ app, by, repository, head, onLost }) {
       deps.onStep?.('push-received');
       const push: OpenPush = {
@@ -112,7 +115,7 @@ export function createPushes(deps: PushDeps): Pushes {
         repository,
         head,
         gone: new AbortController(),
-        turn: turnOf(repository),
+        turn: turns.of(repository),
         pipes: undefined,
         own: undefined,
         settle: async () => undefined,

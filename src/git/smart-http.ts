@@ -18,7 +18,6 @@ import { FLUSH, packetLine } from './push-report.js';
 import type { Pushes } from './pushes.js';
 import {
   ensureRepository,
-  type GitPlace,
   type GitProcess,
   gitEnd,
   killGit,
@@ -43,7 +42,9 @@ export function addGitRoutes(server: FastifyInstance, deps: GitRouteDeps): void 
   server.get('/:repository/info/refs', async (request, reply) => {
     const { app } = authorise(deps.db, request, reply);
     const service = readService((request.query as { service?: unknown }).service);
-    return await advertise(ask, { place, call: { app, service, request, reply } });
+    const repository = await ensureRepository(place, app.id);
+    if (service === 'git-receive-pack') deps.pushes.expect(repository);
+    return await advertise(ask, { repository, call: { app, service, request, reply } });
   });
 
   for (const service of ['git-receive-pack', 'git-upload-pack'] as const) {
@@ -69,10 +70,9 @@ interface Call {
 
 async function advertise(
   ask: (asked: Advertisement) => Promise<string>,
-  { place, call }: { place: GitPlace; call: Call & { service: Service } },
+  { repository, call }: { repository: string; call: Call & { service: Service } },
 ): Promise<FastifyReply> {
   const { service, reply } = call;
-  const repository = await ensureRepository(place, call.app.id);
   const command = service === 'git-receive-pack' ? 'receive-pack' : 'upload-pack';
   const env = protocolEnv(call.request);
   const text = await ask({ repository, command, env });

@@ -14,7 +14,7 @@ afterEach(() => {
 
 /** Pushes that come one after the other, and in `said` what each was told. */
 function crowd(count: number, repository = 'one.git') {
-  const turnOf = createPushTurns();
+  const { of: turnOf, expect: comes } = createPushTurns();
   const turns = Array.from({ length: count }, () => turnOf(repository));
   const said: string[] = [];
   const wait = async (index: number, wanted: { commit: string; ref: string } | undefined) => {
@@ -27,6 +27,7 @@ function crowd(count: number, repository = 'one.git') {
   };
   return {
     turnOf,
+    comes: () => comes(repository),
     turns: turns as readonly PushTurn[],
     told,
     wait: (index: number) => void wait(index, { commit: `c${index}`, ref: 'refs/heads/main' }),
@@ -132,6 +133,28 @@ test('a build waits until the line is calm', async () => {
   turns[1]?.end();
   turns[2]?.end();
   expect(await calm).toBe('calm');
+});
+
+test('a build waits for pushes that come, and not for those that do not', async () => {
+  const { comes, wait, told, turns } = crowd(2);
+  comes();
+  wait(0);
+  await told();
+  expect(turns[0]?.calm()).toBeUndefined();
+  comes();
+  comes();
+  let isCalm = false;
+  void turns[0]?.calm()?.then(() => {
+    isCalm = true;
+  });
+  turns[0]?.end();
+  wait(1);
+  expect(await told(GAP)).toEqual(['1 goes']);
+  turns[1]?.end();
+  await told(999 - GAP);
+  expect(isCalm).toBe(false);
+  await told(1);
+  expect(isCalm).toBe(true);
 });
 
 test('a build does not wait for ever while pushes come and come', async () => {
