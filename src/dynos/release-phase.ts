@@ -24,8 +24,8 @@ export interface ReleasePhases {
    * that are recorded left of the containers given here; returns at once.
    */
   review(appId: AppId, containers: readonly Container[]): void;
-  /** What the phase of this release prints, from the start; undefined when none runs here. */
-  output(releaseId: ReleaseId): AsyncIterable<string> | undefined;
+  /** What the phase of this release prints, from the start, until the signal aborts; undefined when none runs here. */
+  output(releaseId: ReleaseId, signal: AbortSignal): AsyncIterable<string> | undefined;
   /** The exit code of the command, once it has ended here. */
   exitCode(releaseId: ReleaseId): number | undefined;
 }
@@ -60,8 +60,8 @@ class Phases implements ReleasePhases {
     this.#deps = deps;
   }
 
-  output(releaseId: ReleaseId): AsyncIterable<string> | undefined {
-    return this.#running.get(releaseId)?.read();
+  output(releaseId: ReleaseId, signal: AbortSignal): AsyncIterable<string> | undefined {
+    return this.#running.get(releaseId)?.read(signal);
   }
 
   exitCode(releaseId: ReleaseId): number | undefined {

@@ -30,7 +30,7 @@ export async function* followRollout(
   let hasShownPhase = false;
   await deps.nextPass(signal, appId);
   for (;;) {
-    const output = hasShownPhase ? undefined : deps.phases.output(release.id);
+    const output = hasShownPhase ? undefined : deps.phases.output(release.id, signal);
     for await (const text of output ?? []) {
       // One that could not begin and is tried again has said nothing.
       hasShownPhase = true;

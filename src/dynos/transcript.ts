@@ -5,8 +5,8 @@ export interface Transcript {
   write(text: string): void;
   end(): void;
   text(): string;
-  /** All of it from the start, until the end. */
-  read(): AsyncIterable<string>;
+  /** All of it from the start, until the end. Throws the signal's reason when that aborts first. */
+  read(signal: AbortSignal): AsyncIterable<string>;
 }
 
 export function createTranscript(maxBytes: number): Transcript {
@@ -34,11 +34,17 @@ export function createTranscript(maxBytes: number): Transcript {
       announce();
     },
     text: () => parts.join(''),
-    async *read() {
-      for (let next = 0; ; ) {
-        while (next < parts.length) yield parts[next++] ?? '';
-        if (hasEnded) return;
-        await new Promise<void>((resume) => waiting.add(resume));
+    async *read(signal) {
+      signal.addEventListener('abort', announce);
+      try {
+        for (let next = 0; ; ) {
+          while (next < parts.length) yield parts[next++] ?? '';
+          if (hasEnded) return;
+          signal.throwIfAborted();
+          await new Promise<void>((resume) => waiting.add(resume));
+        }
+      } finally {
+        signal.removeEventListener('abort', announce);
       }
     },
   };

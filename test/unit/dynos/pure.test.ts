@@ -55,14 +55,14 @@ describe('transcript', () => {
   it('gives every reader all of it from the start, and cuts off at its limit', async () => {
     const transcript = createTranscript(10);
     transcript.write('12345');
-    const early = readAll(transcript.read());
+    const early = readAll(transcript.read(new AbortController().signal));
     transcript.write('67890');
     transcript.write('too much');
     transcript.write('more');
     transcript.end();
     const text = '1234567890\n[output cut off after 10 bytes]\n';
     expect((await early).join('')).toBe(text);
-    expect((await readAll(transcript.read())).join('')).toBe(text);
+    expect((await readAll(transcript.read(new AbortController().signal))).join('')).toBe(text);
     expect(transcript.text()).toBe(text);
   });
 });

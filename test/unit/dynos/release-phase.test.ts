@@ -83,7 +83,7 @@ it.each([
     },
   });
   phases.review(release.appId, []);
-  for await (const text of phases.output(release.id) ?? []) expect(text).toBe('');
+  for await (const text of phases.output(release.id, stopping.signal) ?? []) expect(text).toBe('');
   phases.review(release.appId, []);
   expect({ ...seen, inspections }).toEqual({ ends: 0, inspections: 1 });
   stopping.abort();
