@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { basename } from 'node:path';
+import { holdLock } from '../db/lock-file.js';
 
 /**
  * Takes the place over from a process of the same program that has died. Throws when one is alive. Dispose it at the end: that
@@ -11,21 +12,32 @@ import { basename } from 'node:path';
  */
 export async function takeSocket(paths: { socketPath: string; pidPath: string }): Promise<Disposable> {
   const { socketPath, pidPath } = paths;
-  for (let tries = 0; !claimPid(pidPath); tries += 1) {
-    const holder = readPid(pidPath);
-    if ((await answers(socketPath)) || (isAlive(holder) && tries === 0 && isSameProgram(holder)))
-      throw new Error(`another process (pid ${holder}) serves ${socketPath}`);
-    if (tries > 2) throw new Error(`cannot take ${pidPath}`);
-    rmSync(pidPath, { force: true });
+  const lock = holdLock(`${pidPath}.lock`);
+  const holder = readPid(pidPath);
+  if (lock === undefined) throw anotherServes(socketPath, holder);
+  try {
+    // One of an earlier version has no lock.
+    if ((await answers(socketPath)) || (isAlive(holder) && isSameProgram(holder)))
+      throw anotherServes(socketPath, holder);
+    rmSync(socketPath, { force: true });
+    writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
   }
-  rmSync(socketPath, { force: true });
   return {
     [Symbol.dispose]() {
-      if (readPid(pidPath) !== process.pid) return;
-      rmSync(socketPath, { force: true });
-      rmSync(pidPath, { force: true });
+      if (readPid(pidPath) === process.pid) {
+        rmSync(socketPath, { force: true });
+        rmSync(pidPath, { force: true });
+      }
+      lock[Symbol.dispose]();
     },
   };
+}
+
+function anotherServes(socketPath: string, holder: number): Error {
+  return new Error(`another process (pid ${holder}) serves ${socketPath}`);
 }
 
 /** Answers on a socket that was taken and has no other use, until the process ends. */
@@ -55,16 +67,6 @@ export function killHolder(pidPath: string, program: string): number | undefined
   if (!isAlive(pid) || !isSameProgram(pid, program)) return undefined;
   process.kill(pid, 'SIGKILL');
   return pid;
-}
-
-function claimPid(pidPath: string): boolean {
-  try {
-    writeFileSync(pidPath, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  }
 }
 
 function readPid(pidPath: string): number {
