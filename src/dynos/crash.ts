@@ -3,7 +3,7 @@
 import type { Database } from '../db/database.js';
 import type { AppId } from '../ids.js';
 import type { Logger } from '../log.js';
-import { clearCrashes, recordCrash } from '../platform/dyno-wishes.js';
+import { recordCrash } from '../platform/dyno-wishes.js';
 import { type Evidence, type IncidentKind, recordIncident } from '../platform/incidents.js';
 import { coolOffOf, crashDelayMs, describeDelay } from './crash-backoff.js';
 import { dynoName } from './dyno.js';
@@ -72,7 +72,6 @@ export function tellCrash(
 /** How many there are now in a row; undefined when the crash of this container is counted already. */
 function keepCrash(db: Database, crash: Crash): number | undefined {
   return db.write(() => {
-    if (crash.isCurrent && crash.wasProven) clearCrashes(db, crash);
     const count = crash.isCurrent ? recordCrash(db, crash) : 1;
     if (count === undefined) return undefined;
     const { appId, releaseVersion, kind, evidence } = crash;

@@ -67,6 +67,8 @@ export function recordCrash(
     releaseVersion: number;
     /** Undefined when none could be made. */
     containerId?: string | undefined;
+    /** It had shown that it works: whatever was before it, this crash is a first one. */
+    wasProven?: boolean | undefined;
     kind?: IncidentKind;
     reason: string;
   },
@@ -77,7 +79,7 @@ export function recordCrash(
         `insert into dyno_crashes (app_id, type, number, release_version, count, last_at, kind, reason, container_id)
          select id, ?, ?, ?, 1, ?, ?, ?, ? from apps where id = ?
          on conflict (app_id, type, number) do update set
-           count = case when release_version = excluded.release_version then count + 1 else 1 end,
+           count = case when release_version = excluded.release_version and not ? then count + 1 else 1 end,
            release_version = excluded.release_version, last_at = excluded.last_at, kind = excluded.kind, reason = excluded.reason,
            container_id = excluded.container_id
          where container_id is null or excluded.container_id is null or container_id <> excluded.container_id
@@ -93,6 +95,7 @@ export function recordCrash(
         crash.reason,
         crash.containerId ?? null,
         crash.appId,
+        crash.wasProven ? 1 : 0,
       ) as number | undefined;
     return count;
   });
