@@ -44,6 +44,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** One app must not take all that the host has. */
 const MAX_DYNO_PIDS = 1024;
+const MAX_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Reads the settings. Throws an Error that names the variable when a value is not usable. */
@@ -66,7 +67,7 @@ export function loadConfig(env: Environment): Config {
     subnet: env['PAAS_SUBNET'] ?? '10.213.0.0/16',
     haproxyPath: env['PAAS_HAPROXY'] ?? '/usr/sbin/haproxy',
     buildCaBundle: env['PAAS_BUILD_CA_BUNDLE'] || undefined,
-    buildTimeoutMs: readInteger(env, 'PAAS_BUILD_TIMEOUT_SECONDS', 900) * 1000,
+    buildTimeoutMs: readSeconds(env, 'PAAS_BUILD_TIMEOUT_SECONDS', 900),
     buildMemoryBytes: readBytes(env, 'PAAS_BUILD_MEMORY', '2g'),
     buildConcurrency: readInteger(env, 'PAAS_BUILD_CONCURRENCY', 2),
     maxSourceBytes: readBytes(env, 'PAAS_MAX_SOURCE_BYTES', '1g'),
@@ -75,16 +76,14 @@ export function loadConfig(env: Environment): Config {
     stackRunImage: env['PAAS_STACK_RUN_IMAGE'] ?? 'paas-stack-run:13',
     buildpacksDir: env['PAAS_BUILDPACKS_DIR'] ?? join(PROJECT, 'buildpacks'),
     webUiDir: env['PAAS_WEB_UI_DIR'] ?? join(PROJECT, 'web-ui/dist'),
-    bootTimeoutMs: readInteger(env, 'PAAS_BOOT_TIMEOUT_SECONDS', 60) * 1000,
-    crashCoolOffMs: readInteger(env, 'PAAS_CRASH_COOL_OFF_SECONDS', 1200) * 1000,
+    bootTimeoutMs: readSeconds(env, 'PAAS_BOOT_TIMEOUT_SECONDS', 60),
+    crashCoolOffMs: readSeconds(env, 'PAAS_CRASH_COOL_OFF_SECONDS', 1200),
     // Heroku's limit (devcenter "release phase"): one hour.
-    releaseTimeoutMs: readInteger(env, 'PAAS_RELEASE_TIMEOUT_SECONDS', 3600) * 1000,
+    releaseTimeoutMs: readSeconds(env, 'PAAS_RELEASE_TIMEOUT_SECONDS', 3600),
     dynoPids: readInteger(env, 'PAAS_DYNO_PIDS', 256, MAX_DYNO_PIDS),
     rollbackWindowMs:
-      env['PAAS_ROLLBACK_WINDOW_SECONDS'] === '0'
-        ? 0
-        : readInteger(env, 'PAAS_ROLLBACK_WINDOW_SECONDS', 120) * 1000,
-    stopGraceMs: readInteger(env, 'PAAS_STOP_GRACE_SECONDS', 30) * 1000,
+      env['PAAS_ROLLBACK_WINDOW_SECONDS'] === '0' ? 0 : readSeconds(env, 'PAAS_ROLLBACK_WINDOW_SECONDS', 120),
+    stopGraceMs: readSeconds(env, 'PAAS_STOP_GRACE_SECONDS', 30),
     logRetentionBytes: readBytes(env, 'PAAS_LOG_RETENTION_BYTES', '100m'),
     logRetentionDays: readInteger(env, 'PAAS_LOG_RETENTION_DAYS', 7),
     logLevel: env['PAAS_LOG_LEVEL'] ?? 'info',
@@ -186,6 +185,11 @@ export function readInteger(
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`${name} must be a whole number above 0, not ${text}`);
   if (Number(text) > most) throw new Error(`${name} must be at most ${most}, not ${text}`);
   return Number(text);
+}
+
+/** The ms of a whole number of seconds above 0. Timers end at once when they are set to more than 2^31 ms. */
+export function readSeconds(env: Environment, name: string, fallback: number): number {
+  return readInteger(env, name, fallback, MAX_SECONDS) * 1000;
 }
 
 /** `on` (also when it is not set) or `off`. */

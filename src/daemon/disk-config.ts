@@ -1,7 +1,7 @@
 // The settings about disk space; docs/operations.md lists them.
 
 import type { FloorWish } from '../upkeep/disk-space.js';
-import { readBytes, readInteger } from './config.js';
+import { readBytes, readInteger, readSeconds } from './config.js';
 
 export interface DiskConfig {
   readonly floor: FloorWish;
@@ -22,7 +22,7 @@ export function loadDiskConfig(env: Environment): DiskConfig {
   return {
     floor: readFloor(env),
     ballastBytes: env['PAAS_DISK_BALLAST'] === '0' ? 0 : readBytes(env, 'PAAS_DISK_BALLAST', '256m'),
-    checkMs: readInteger(env, 'PAAS_DISK_CHECK_SECONDS', 10) * 1000,
+    checkMs: readSeconds(env, 'PAAS_DISK_CHECK_SECONDS', 10),
     dynoBytes: readBytes(env, 'PAAS_DYNO_DISK', '1g'),
     buildBytes: readBytes(env, 'PAAS_BUILD_DISK', '5g'),
     cacheMaxBytes: readBytes(env, 'PAAS_CACHE_MAX_BYTES', '1g'),
