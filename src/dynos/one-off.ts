@@ -78,8 +78,34 @@ export function createOneOffs(deps: OneOffDeps): OneOffs {
     );
   }
 
+  /** Numbers of those that are being made, by app, in the order in which they were asked for. */
+  const beingMade = new Map<string, Set<number>>();
+
+  /** How many there are before this one: one that was asked for earlier counts as soon as that, and once. */
+  async function countBefore(app: App, number: number): Promise<number> {
+    const asked = [...(beingMade.get(app.id) ?? [])];
+    const earlier = asked.slice(0, asked.indexOf(number));
+    const there = (await containersOf(app)).map(({ labels }) => Number(labels[LABEL.number]));
+    return new Set([...earlier, ...there]).size;
+  }
+
+  async function create(request: OneOffRequest): Promise<OneOff> {
+    const { id } = request.app;
+    const asked = beingMade.get(id) ?? new Set();
+    beingMade.set(id, asked);
+    let number = deps.newRunNumber();
+    while (asked.has(number)) number = deps.newRunNumber();
+    asked.add(number);
+    try {
+      return await createOneOff(deps, { ...request, number }, () => countBefore(request.app, number));
+    } finally {
+      asked.delete(number);
+      if (asked.size === 0) beingMade.delete(id);
+    }
+  }
+
   return {
-    create: (request) => createOneOff(deps, request, async () => (await containersOf(request.app)).length),
+    create,
     list: async (app) => (await deps.seen.oneOffsOf(app.id)).map((one) => present(deps, app, one)),
     async kill(app, name) {
       const container = (await containersOf(app)).find(({ labels }) => nameOf(labels) === name);
@@ -115,24 +141,23 @@ function discard(deps: OneOffDeps, containerId: string): void {
 
 async function createOneOff(
   deps: OneOffDeps,
-  request: OneOffRequest,
-  countRunning: () => Promise<number>,
+  request: OneOffRequest & { readonly number: number },
+  countBefore: () => Promise<number>,
 ): Promise<OneOff> {
-  const { app } = request;
+  const { app, number } = request;
   const release = currentRelease(deps.db, app.id);
   if (release?.image === undefined) {
     throw new PaasError('invalid_params', `${app.name} has no code to run yet.`, {
       hint: 'Deploy first: git push paas main',
     });
   }
-  if ((await countRunning()) >= MAX_PER_APP) {
+  if ((await countBefore()) >= MAX_PER_APP) {
     throw new PaasError('rate_limit', `${app.name} has ${MAX_PER_APP} one-off dynos already.`, {
       hint: `End some of them; see: paas ps -a ${app.name}`,
       retryAfterSeconds: 30,
     });
   }
   const { size, memoryBytes } = parseSize(request.size ?? DEFAULT_SIZE);
-  const number = deps.newRunNumber();
   const { containerId, command } = await createContainer(
     deps,
     {
