@@ -1,14 +1,14 @@
 // Runs buildpacks over a source in a container of the build image (docs/decisions/0010-buildpacks-in-one-container.md).
 
 import { addAbortSignal, PassThrough, type Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { pack as packFiles } from 'tar-fs';
-import { extract, type Pack, pack } from 'tar-stream';
+import { type Pack, pack } from 'tar-stream';
 import { buildSpec, cacheVolumeName, LABEL, type Mount } from '../engine/container-spec.js';
 import type { Attachment, Engine } from '../engine/engine.js';
 import { outOfMemory } from '../engine/out-of-memory.js';
 import { PaasError } from '../errors.js';
 import type { App } from '../platform/apps.js';
+import { type BuildpackResult, RESULT_PATH, readBuildpackResult } from './buildpack-result.js';
 import { CA_BUNDLE_ENV, CA_BUNDLE_PATH } from './ca-bundle.js';
 import { slugIgnore } from './slug-ignore.js';
 import { readSourceFile } from './source-files.js';
@@ -23,14 +23,10 @@ export interface BuildpackSettings {
   readonly network: string;
 }
 
-/** What the driver in the container leaves behind. */
-export interface BuildpackResult {
+/** What the buildpacks made. What they vendored lies in `VENDOR_PATH` of the container. */
+export interface BuildpackSlug extends BuildpackResult {
   /** The stopped container that holds the slug in /app; the caller removes it. */
   readonly containerId: string;
-  readonly buildpacks: readonly string[];
-  readonly defaultProcessTypes: Readonly<Record<string, string>>;
-  /** Digest of what they vendored, which lies in `VENDOR_PATH` of the container; undefined for nothing. */
-  readonly vendor: string | undefined;
 }
 
 /** Where the driver in the container puts the `.paas` directory of the slug. */
@@ -50,7 +46,7 @@ export async function* runBuildpacks(options: {
   config: Readonly<Record<string, string>>;
   sourceVersion: string;
   signal: AbortSignal;
-}): AsyncGenerator<string, BuildpackResult> {
+}): AsyncGenerator<string, BuildpackSlug> {
   const { engine, settings, app, signal } = options;
   const cache = cacheVolumeName(settings.instance, app.id);
   await engine.ensureVolume(cache, { [LABEL.app]: app.id });
@@ -77,9 +73,9 @@ export async function* runBuildpacks(options: {
     signal.throwIfAborted();
     const { oomKilled } = await engine.inspectContainer(id);
     if (exitCode !== 0) throw failure({ exitCode, oomKilled, step, memoryBytes: settings.memoryBytes });
-    const result = { containerId: id, ...(await readResult(engine, id)) };
+    const result = await readBuildpackResult(await engine.getArchive(id, { path: RESULT_PATH }));
     isKept = true;
-    return result;
+    return { containerId: id, ...result };
   } catch (error) {
     // The abort's own reason, not what breaking off did to the streams.
     signal.throwIfAborted();
@@ -173,32 +169,6 @@ async function* mergedText(streams: Attachment, signal: AbortSignal): AsyncGener
     });
   }
   yield* both;
-}
-
-async function readResult(engine: Engine, id: string): Promise<Omit<BuildpackResult, 'containerId'>> {
-  const entries = (await engine.getArchive(id, { path: '/tmp/paas-release.json' })).pipe(extract());
-  for await (const entry of entries) {
-    // A stream of the tar library, readable like Node's own.
-    const found: unknown = JSON.parse(await text(entry as unknown as Readable));
-    return checkResult(found);
-  }
-  throw new PaasError('build_failed', 'The buildpacks left no result.');
-}
-
-// The file is written by code of the app's own build, so its form is not taken for granted.
-function checkResult(found: unknown): Omit<BuildpackResult, 'containerId'> {
-  const wrong = new PaasError('build_failed', 'The buildpacks left a result that cannot be read.');
-  if (typeof found !== 'object' || found === null) throw wrong;
-  const buildpacks = 'buildpacks' in found ? found.buildpacks : undefined;
-  const types = 'default_process_types' in found ? found.default_process_types : undefined;
-  if (!Array.isArray(buildpacks) || !buildpacks.every((name) => typeof name === 'string')) throw wrong;
-  if (typeof types !== 'object' || types === null) throw wrong;
-  const vendor = 'vendor' in found ? (found.vendor ?? undefined) : undefined;
-  if (vendor !== undefined && !(typeof vendor === 'string' && /^[0-9a-f]{64}$/.test(vendor))) throw wrong;
-  const entries = Object.entries(types);
-  if (!entries.every(([type, command]) => /^[A-Za-z0-9_-]{1,63}$/.test(type) && typeof command === 'string'))
-    throw wrong;
-  return { buildpacks, defaultProcessTypes: Object.fromEntries(entries), vendor };
 }
 
 /** What the build says it does, in the last line of a piece that is a heading; undefined when none is. */
