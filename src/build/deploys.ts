@@ -153,16 +153,25 @@ export function createDeploys(options: DeployOptions): Deploys {
 
 /** Puts a build of the daemon before back into the queue, or marks it as failed when that is no use. */
 function takeUp(options: DeployOptions, queue: BuildQueue, build: Build): Deploy | undefined {
-  const { db } = options;
+  const { db, log } = options;
+  // On a full disk nothing can be noted, which must not keep the daemon from starting: it is what frees the disk.
+  const note = (write: () => void) => {
+    try {
+      write();
+    } catch (error) {
+      log.error({ err: error, build: build.id }, 'that a build is taken up, or is not, could not be noted');
+    }
+  };
   const app = getApp(db, build.appId);
   const by = getAccount(db, build.accountId);
   if (app === undefined || by === undefined || build.source === undefined) {
-    finishBuild(db, { id: build.id, status: 'failed', error: 'The build was interrupted by a restart.' });
+    const error = 'The build was interrupted by a restart.';
+    note(() => finishBuild(db, { id: build.id, status: 'failed', error }));
     return undefined;
   }
   const hasRun = build.status === 'pending';
   const isHopeless = hasRun && build.attempts >= MAX_ATTEMPTS;
-  if (hasRun) requeueBuild(db, build.id, { wasEndedInOrder: false });
+  if (hasRun) note(() => requeueBuild(db, build.id, { wasEndedInOrder: false }));
   return new Deploy(options, queue, {
     build,
     app,
