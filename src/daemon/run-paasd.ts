@@ -6,6 +6,7 @@ import { EngineUnsupportedError } from '../engine/engine-version.js';
 import { PaasError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import type { OnStep } from '../platform/deploy-steps.js';
+import { freeBallastWhenFull } from '../upkeep/ballast.js';
 import { loadConfig, platformUrl, prepareDataDir, readIdentity } from './config.js';
 import { holdSocket, takeSocket } from './process-lock.js';
 import { VERSION } from './version.js';
@@ -35,6 +36,7 @@ async function main(onStep: OnStep | undefined): Promise<void> {
   const config = loadConfig(process.env);
   const log = createLogger({ level: config.logLevel, isTty: process.stdout.isTTY, name: 'paasd' });
   const paths = prepareDataDir(config.dataDir);
+  await freeBallastWhenFull(paths.ballast);
   // Apps and builds go first when memory runs out: not this, nor the router and the collector, which inherit it.
   await writeFile('/proc/self/oom_score_adj', OOM_SCORE_ADJ).catch(() => undefined);
   using _lock = await takeSocket({ socketPath: paths.daemonSocket, pidPath: paths.daemonPid });

@@ -2,7 +2,8 @@
 // engine from starting and the database from writing; what the ballast gives back is enough for both.
 
 import { createCipheriv } from 'node:crypto';
-import { open, rename, rm, stat, truncate } from 'node:fs/promises';
+import { open, rename, rm, stat, statfs, truncate } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 const CHUNK = 1024 * 1024;
 
@@ -32,6 +33,14 @@ export async function freeBallast(path: string): Promise<number> {
   if (bytes > 0) await truncate(path, 0);
   await rm(path, { force: true });
   return bytes;
+}
+
+/** Frees it when its disk is full. For the start of the daemon, which writes before it comes to its upkeep. */
+export async function freeBallastWhenFull(path: string): Promise<void> {
+  const bytes = await ballastBytes(path);
+  const { bavail, bsize } = await statfs(dirname(path));
+  const space = { freeBytes: bavail * bsize, floorBytes: 0, ballastBytes: bytes, isLaid: bytes > 0 };
+  if (planBallast(space) === 'free') await freeBallast(path);
 }
 
 async function ballastBytes(path: string): Promise<number> {

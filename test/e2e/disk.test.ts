@@ -69,7 +69,8 @@ describe('a data directory on a full disk', () => {
 
   beforeAll(async () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m,mode=0700', 'tmpfs', mount]);
-    paas = await startPaas({ PAAS_DISK_BALLAST: '0', PAAS_DISK_CHECK_SECONDS: '1' }, { parentDir: mount });
+    // A hundredth of the disk at most.
+    paas = await startPaas({ PAAS_DISK_BALLAST: '1m', PAAS_DISK_CHECK_SECONDS: '1' }, { parentDir: mount });
     await paas.owner.cli(['create', 'full', '--no-remote']);
     await deploy(paas, 'full', makeImage(image, '1'));
     await paas.answers('full', 'word=none');
@@ -154,6 +155,17 @@ describe('a data directory on a full disk', () => {
     expect(await paas.stop()).toBe(0);
     await paas.start();
     await paas.answers('full', 'word=again');
+  });
+
+  it('starts on a full disk, where it cannot even write its process id, by freeing its ballast', async () => {
+    const ballast = join(paas.dataDir, 'ballast');
+    await eventually('the ballast', () => existsSync(ballast));
+    await paas.stop('SIGKILL');
+    fill(0);
+    await paas.start();
+    expect(existsSync(ballast)).toBe(false);
+    await paas.answers('full', 'word=again');
+    rmSync(filler);
   });
 });
 
