@@ -60,11 +60,15 @@ export class BuildOutput {
   /** Ends the output: followers get the rest and end. Safe to call twice. */
   async end(): Promise<void> {
     if (this.#ended) return;
-    await this.#append(this.#redactor.end());
-    if (this.#line !== '') this.#onLine(this.#line);
-    this.#ended = true;
-    this.#grown.emit('grown');
-    await this.#file.close();
+    try {
+      await this.#append(this.#redactor.end());
+    } finally {
+      // Also on a full disk: who follows would wait for ever.
+      if (this.#line !== '') this.#onLine(this.#line);
+      this.#ended = true;
+      this.#grown.emit('grown');
+      await this.#file.close();
+    }
   }
 
   /** All output from the start, then what comes, until the end. Any number of readers; a slow one slows nobody. */
@@ -87,7 +91,8 @@ export class BuildOutput {
     const bytes = Buffer.from(text);
     this.#tell(text);
     const written = this.#last.then(async () => {
-      await this.#file.write(bytes);
+      // Not `write`, which may write a part on a disk that is nearly full.
+      await this.#file.appendFile(bytes);
       this.#size += bytes.length;
       if (this.#size > MAX_BYTES)
         await this.#file.write('\n !     The output is too long; the rest is left out.\n');
