@@ -93,7 +93,8 @@ export function createOutOfMemory(options: {
       if (event.kind !== 'oom' || !event.labels[LABEL.type]) return;
       const now = db.now();
       const before = last.get(event.containerId);
-      const isDue = before === undefined || now - before.saidAt >= REPEAT_MS;
+      // Either way: the clock may have been set back.
+      const isDue = before === undefined || Math.abs(now - before.saidAt) >= REPEAT_MS;
       last.set(event.containerId, {
         at: now,
         saidAt: isDue ? now : before.saidAt,
