@@ -147,11 +147,14 @@ function planSlot(plan: SlotPlan): void {
 function stopOthers(plan: SlotPlan, active: readonly DynoContainer[], best: DynoContainer | undefined): void {
   const isRoutedType = plan.slot.type === 'web';
   const mayStopWrong = isRoutedType ? best?.phase === 'up' : plan.mayReplaceOthers || best !== undefined;
+  // A restart or another size is not held up by web dynos, which may be down for long: only a new release is.
+  const mayStop = ({ releaseVersion }: DynoContainer) =>
+    mayStopWrong || (!isRoutedType && releaseVersion === plan.slot.releaseVersion);
   for (const container of active) {
     if (container === best) continue;
     const fitsSlot = fits(container, plan.slot, plan.state);
     const isRight = fitsSlot && !isOld(container, plan.state);
-    if (!isRight && !mayStopWrong) continue;
+    if (!isRight && !mayStop(container)) continue;
     const why = isRight ? 'surplus' : fitsSlot ? 'cycled' : 'replaced';
     plan.actions.push({ kind: 'stop', container, why });
   }

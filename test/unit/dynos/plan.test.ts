@@ -211,6 +211,21 @@ describe('planApp', () => {
       [],
     ],
     [
+      'restarts and resizes workers of this release although web is down',
+      state(
+        { web: 1, worker: 2 },
+        {
+          crashes: crash(3),
+          wishes: [{ type: 'worker', number: 1, restarts: 2, stopped: false }],
+          containers: [
+            container('worker.1', 2, 'up'),
+            container('worker.2', 2, 'up', { memoryBytes: 64 * MB }),
+          ],
+        },
+      ),
+      ['stop worker.1 v2 replaced', 'stop worker.2 v2 replaced'],
+    ],
+    [
       'stops the old worker before it starts the new one',
       state({ worker: 1 }, { containers: [container('worker.1', 1, 'up')] }),
       ['stop worker.1 v1 replaced'],
