@@ -57,8 +57,10 @@ interface Due {
   sweepAt: number;
   sampleAt: number;
   backupAt: number;
-  /** A sweep for want of space. */
+  /** When a disk that is low may have the next sweep. */
   lowSweepAt: number;
+  /** The next sweep is for want of space. */
+  needsSpace: boolean;
   /** Least free space at the last look at the layers. */
   freeBytes: number;
 }
@@ -72,12 +74,14 @@ export async function runUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<
     sampleAt: 0,
     backupAt: 0,
     lowSweepAt: 0,
+    needsSpace: false,
     freeBytes: 0,
   };
   const stopListening = onChange(deps.db, ({ kind }) => {
     if (kind !== 'app-destroyed' && kind !== 'release-created') return;
     due.sweepAt = Math.min(due.sweepAt, performance.now() + timing.sweepDelayMs);
   });
+  // Side by side: a sweep may take minutes, and a dyno needs less to fill a disk.
   const works = {
     disk: () => lookAtDisks(deps, due, signal),
     sweep: () => sweepWhenDue(deps, due, signal),
@@ -86,17 +90,18 @@ export async function runUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<
   };
   const text = 'a part of the upkeep failed; trying again';
   const failure = new RepeatedFailure({ log: deps.log, level: 'warn', text, now: () => performance.now() });
-  try {
-    while (!signal.aborted) {
+  const repeat = async ([what, work]: [string, () => Promise<void>]) => {
+    for (;;) {
       // First of all a rest: what has just started has better things to do.
       await sleep(timing.checkMs, undefined, { signal }).catch(() => undefined);
-      for (const [what, work] of Object.entries(works)) {
-        if (signal.aborted) return;
-        await work().catch((error: unknown) => {
-          if (!signal.aborted) failure.note(error, { what });
-        });
-      }
+      if (signal.aborted) return;
+      await work().catch((error: unknown) => {
+        if (!signal.aborted) failure.note(error, { what });
+      });
     }
+  };
+  try {
+    await Promise.all(Object.entries(works).map(repeat));
   } finally {
     stopListening();
   }
@@ -111,8 +116,7 @@ async function lookAtDisks(deps: UpkeepDeps, due: Due, signal: AbortSignal): Pro
   if (low.length > 0 && now >= due.lowSweepAt) {
     due.lowSweepAt = now + LOW_SWEEP_MS;
     deps.log.warn({ low }, 'a disk is below its floor: no build begins; sweeping');
-    const { hasMore } = await sweep(deps, { needsSpace: true, signal });
-    if (hasMore) due.lowSweepAt = now + MORE_MS;
+    due.needsSpace = true;
   }
   if (now < due.sampleAt) return;
   due.sampleAt = now + deps.timing.sampleMs;
@@ -134,10 +138,14 @@ async function lookAtLayers(
 
 async function sweepWhenDue(deps: UpkeepDeps, due: Due, signal: AbortSignal): Promise<void> {
   const now = performance.now();
-  if (now < due.sweepAt) return;
-  due.sweepAt = now + deps.timing.sweepMs;
-  const { hasMore } = await sweep(deps, { needsSpace: false, signal });
-  if (hasMore) due.sweepAt = Math.min(due.sweepAt, now + MORE_MS);
+  const { needsSpace } = due;
+  if (now < due.sweepAt && !needsSpace) return;
+  due.needsSpace = false;
+  if (now >= due.sweepAt) due.sweepAt = now + deps.timing.sweepMs;
+  const { hasMore } = await sweep(deps, { needsSpace, signal });
+  if (!hasMore) return;
+  if (needsSpace) due.lowSweepAt = now + MORE_MS;
+  else due.sweepAt = Math.min(due.sweepAt, now + MORE_MS);
 }
 
 async function keepBallast(deps: UpkeepDeps, systems: readonly FileSystem[]): Promise<void> {
