@@ -20,8 +20,21 @@ interface Builder {
   readonly buildCpu: BuildCpu | undefined;
 }
 
-/** Yields BuildKit's output in whole lines, returns the image's digest. Throws `build_failed`. */
+/** Yields BuildKit's output in whole lines, returns the image's digest. Throws `build_failed`. Closes the context. */
 export async function* buildImage(
+  builder: Builder,
+  context: Readable,
+  options: DockerfileBuild,
+): AsyncGenerator<string, string> {
+  try {
+    return yield* runBuild(builder, context, options);
+  } finally {
+    // One that was not read to its end would keep its files open.
+    context.destroy();
+  }
+}
+
+async function* runBuild(
   builder: Builder,
   context: Readable,
   options: DockerfileBuild,

@@ -375,6 +375,27 @@ describe('images', () => {
     await expect.poll(() => isRunning(`sleep ${mark}`), { timeout: 60_000 }).toBe(false);
   });
 
+  it('let go of a source that is not read to its end, and of the files that it has open', async () => {
+    const stop = new AbortController();
+    const endless = new PassThrough();
+    // As much as fits: the rest waits for the builder.
+    while (endless.write(Buffer.alloc(64 * 1024)));
+    const build = engine.buildImage(endless, {
+      dockerfile: 'Dockerfile',
+      tag: `paas-${instance}/a1:no`,
+      labels: {},
+      buildArgs: {},
+      memoryBytes: 2 ** 30,
+      cpus: 1,
+      signal: stop.signal,
+    });
+    const building = drain(build);
+    await eventually('a builder that reads', () => endless.listenerCount('data') > 0);
+    stop.abort(new Error('canceled'));
+    await expect(building).rejects.toThrow('canceled');
+    expect(endless.destroyed).toBe(true);
+  });
+
   it('that are not there or cannot be pulled are not found', async () => {
     await expect(engine.inspectImage('paas-test/none:1')).rejects.toMatchObject({ id: 'not_found' });
     const tag = `paas-${instance}/a1:pulled`;
