@@ -1,6 +1,7 @@
 // Containers on Docker: life, streams, archives, events.
 
 import type { Duplex, Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
@@ -10,7 +11,7 @@ import { toContainer, toDetails, toEvent, toLogLine } from './container-rows.js'
 import { LABEL } from './container-spec.js';
 import { demultiplex, FrameSplitter } from './demultiplex.js';
 import { dialStream, readJsonLines } from './docker-calls.js';
-import { engineError, hasStatus } from './docker-errors.js';
+import { EngineFailedError, engineError, hasStatus } from './docker-errors.js';
 import { execInContainer } from './docker-exec.js';
 import { toDockerOptions } from './docker-options.js';
 import type { Attachment, ContainerEvent, Engine, EngineLogLine } from './engine.js';
@@ -34,6 +35,10 @@ type ContainerCalls = Pick<
   | 'putArchive'
   | 'getArchive'
 >;
+
+const REMOVAL_LOOK_MS = 50;
+/** Whoever insists asks again; one that hangs must not hold up a start of the daemon. */
+const REMOVAL_MS = 10_000;
 
 /** The part of the Engine that is about containers. */
 export function createContainerCalls(options: {
@@ -117,8 +122,12 @@ function lifeCalls({
         if (ended > 0)
           log.warn({ container: found.Id, processes: ended }, 'ended what the engine had forgotten');
       }
-      // 409: its removal is already under way.
-      await call(`container ${id}`, docker.getContainer(found.Id).remove({ force: true, v: true }), 404, 409);
+      const removed = docker.getContainer(found.Id).remove({ force: true, v: true });
+      await removed.catch(async (error: unknown) => {
+        if (hasStatus(error, 404)) return;
+        if (!hasStatus(error, 409)) throw engineError(error, `container ${id}`);
+        await removedByAnother(docker, found.Id);
+      });
     },
     async waitContainer(id, { signal }) {
       return await call(`container ${id}`, readExitCode(docker, id, signal), signal);
@@ -128,6 +137,16 @@ function lifeCalls({
       await call(`container ${id}`, docker.getContainer(id).resize({ w: columns, h: rows }), 409, 500);
     },
   };
+}
+
+/** Its removal is under way already. Until that has ended the engine's lists show it, as one that has ended by itself. */
+async function removedByAnother(docker: Docker, id: string): Promise<void> {
+  const deadline = performance.now() + REMOVAL_MS;
+  while ((await call(`container ${id}`, docker.getContainer(id).inspect(), 404)) !== undefined) {
+    if (performance.now() > deadline)
+      throw new EngineFailedError('service_unavailable', `Container ${id} is being removed still.`);
+    await sleep(REMOVAL_LOOK_MS);
+  }
 }
 
 function streamCalls(

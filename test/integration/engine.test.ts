@@ -100,6 +100,19 @@ afterAll(async () => {
 });
 
 describe('containers', () => {
+  it('are gone when a removal has ended, also one that another removal was quicker than', async () => {
+    const ids = await Promise.all(
+      Array.from({ length: 3 }, () => engine.createContainer(spec(['sleep', '60']))),
+    );
+    for (const id of ids) await engine.startContainer(id);
+    const isListed = async (id: string) => (await engine.listContainers()).some((found) => found.id === id);
+    const seen = ids.map(async (id) => {
+      const removals = Array.from({ length: 4 }, () => engine.removeContainer(id).then(() => isListed(id)));
+      return await Promise.all(removals);
+    });
+    expect((await Promise.all(seen)).flat()).toEqual(Array(12).fill(false));
+  });
+
   it('answers with its versions', async () => {
     expect((await engine.ping()).apiVersion).toMatch(/^1\.\d+$/);
   });
