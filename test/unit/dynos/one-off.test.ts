@@ -22,6 +22,7 @@ it('counts one-off dynos that are asked for at the same time', async () => {
   const oneOffs = createOneOffs({
     db: test.db,
     engine,
+    seen: { oneOffsOf: async () => [] },
     dynoLog: { attach: async () => undefined, platform: () => undefined },
     log: createLogger({ level: 'silent', isTty: false, name: 'test' }),
     settings: { instance: 'test', network: 'none', pidsLimit: 256 },

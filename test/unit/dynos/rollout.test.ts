@@ -15,6 +15,7 @@ it('is left at once while a release command says nothing, by whoever cancels or 
       db: test.db,
       nextPass: passed,
       whenPassed: passed,
+      whenWentBack: passed,
       stateOf: () => {
         throw new Error('not reached');
       },
