@@ -268,6 +268,7 @@ describe('automatic rollback', () => {
     const of = { app, by: house.account, image: RUN_IMAGE, processTypes: { web: WEB }, buildpacks: [] };
     await house.settle(createDeployRelease(house.db, { ...of, description: 'Deploy' }));
     await house.settle(await house.deploy(other, { web: WEB, worker: 'exec sleep 1000' }));
+    const bad = await house.deploy(app, { web: 'exit 1' });
     const { inspectImage } = house.engine;
     const asked: (() => void)[] = [];
     house.engine.inspectImage = async (image) => {
@@ -275,7 +276,7 @@ describe('automatic rollback', () => {
       return await inspectImage(image);
     };
     try {
-      const outcome = outcomeOf(await house.deploy(app, { web: 'exit 1' }));
+      const outcome = outcomeOf(bad);
       outcome.catch(() => undefined);
       await eventually('it asks for an image', () => asked.length > 0);
       scale(house.db, { app: other, updates: [{ type: 'worker', quantity: 1 }] });
