@@ -26,6 +26,11 @@ export interface Database {
    * SQLite cannot write.
    */
   write<Result>(work: (announce: (change: Announcement) => void) => Result): Result;
+  /**
+   * Another text when there may be other rows than before, whoever wrote them; undefined within a transaction. What was
+   * read holds as long as it is the same.
+   */
+  revision(): string | undefined;
   /** Calls `listener` after each commit, per announcement. Returns the way to stop that. */
   onChange(listener: (change: Announcement) => void): () => void;
   /** Encrypts text for a secret column. */
@@ -76,8 +81,16 @@ export function openDatabase(options: {
     return result;
   }
 
+  function revision(): string | undefined {
+    if (sql.inTransaction) return undefined;
+    // Rows that this connection has changed, and commits of others.
+    const own = sql.prepare('select total_changes()').pluck().get();
+    return `${own}/${sql.prepare('pragma data_version').pluck().get()}`;
+  }
+
   return {
     sql,
+    revision,
     write,
     now: options.now,
     onChange(listener) {

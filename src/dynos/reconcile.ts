@@ -8,17 +8,12 @@ import type { Container, Engine } from '../engine/engine.js';
 import type { AppId } from '../ids.js';
 import { RepeatedFailure } from '../log.js';
 import { type App, getApp, listApps } from '../platform/apps.js';
-import { getAutosleep } from '../platform/autosleep.js';
-import { listDomains } from '../platform/domains.js';
 import { keepEndings } from '../platform/dyno-endings.js';
-import { getDynoSettings } from '../platform/dyno-settings.js';
-import { listCrashes, listDynoWishes } from '../platform/dyno-wishes.js';
-import { getFormation } from '../platform/formation.js';
 import { keepPassed } from '../platform/passed-dynos.js';
-import { currentRelease } from '../platform/releases.js';
 import type { Router } from '../router/router.js';
 import type { RoutedApp, RouterState } from '../router/router-state.js';
 import { adoptContainer } from './adopt.js';
+import { type AppWishes, createAppWishes } from './app-wishes.js';
 import { createHands, type Hands, type HandsDeps } from './carry-out.js';
 import type { DynoContainer } from './dyno.js';
 import { createInventory, type Inventory } from './inventory.js';
@@ -73,6 +68,7 @@ export function createReconciler(deps: ReconcileDeps): Reconciler {
 
 class Loop implements Reconciler {
   readonly #deps: ReconcileDeps;
+  readonly #wishesOf: (appId: AppId) => AppWishes;
   readonly #inventory: Inventory;
   readonly #hands: Hands;
   readonly #settleHosts: ReturnType<typeof createHostSettler>;
@@ -93,6 +89,7 @@ class Loop implements Reconciler {
     this.#deps = deps;
     const text = 'a pass of the loop failed; trying again';
     this.#failure = new RepeatedFailure({ log: deps.log, level: 'warn', text, now: () => performance.now() });
+    this.#wishesOf = createAppWishes(deps.db);
     this.#inventory = createInventory(deps);
     this.#settleHosts = createHostSettler({ platformHost: deps.settings.platform.host, log: deps.log });
     this.#hands = createHands({
@@ -248,20 +245,20 @@ class Loop implements Reconciler {
 
   stateOf(appId: AppId): AppState {
     const { db, lives, settings } = this.#deps;
-    const release = currentRelease(db, appId);
+    const { releaseVersion, formation, isAsleep, wishes, crashes, isCycling } = this.#wishesOf(appId);
     return {
       appId,
-      releaseVersion: release?.image === undefined ? undefined : release.version,
-      formation: getFormation(db, appId),
-      isAsleep: getAutosleep(db, appId)?.asleepSince !== undefined,
-      wishes: listDynoWishes(db, appId),
-      crashes: listCrashes(db, appId),
+      releaseVersion,
+      formation,
+      isAsleep,
+      wishes,
+      crashes,
       containers: this.#inventory.of(appId),
       starting: lives.starting,
       waiting: this.#hands.waiting().filter((slot) => slot.appId === appId),
       nowMs: db.now(),
       coolOffMs: settings.coolOffMs,
-      cycleMs: getDynoSettings(db, appId).cycling ? settings.cycleMs : undefined,
+      cycleMs: isCycling ? settings.cycleMs : undefined,
     };
   }
 
@@ -269,7 +266,7 @@ class Loop implements Reconciler {
     return routeApp({
       app,
       domain: this.#deps.settings.domain,
-      customHosts: listDomains(this.#deps.db, app.id).map((domain) => domain.hostname),
+      customHosts: this.#wishesOf(app.id).customHosts,
       hasCode: state.releaseVersion !== undefined,
       formation: state.formation,
       isAsleep: state.isAsleep,
