@@ -8,13 +8,35 @@ import type { Container, ContainerDetails, ContainerEvent, EngineLogLine } from 
 export function toContainer(row: Docker.ContainerInfo): Container {
   return {
     id: row.Id,
-    name: (row.Names[0] ?? '').replace(/^\//, ''),
+    name: nameOf(row),
     labels: withoutBlank(row.Labels),
     state: toState(row.State),
     ip: addressOf(row.NetworkSettings?.Networks),
     command: row.Command,
     imageId: row.ImageID,
     createdAt: row.Created * 1000,
+  };
+}
+
+/**
+ * Reads the rows of a list as `toContainer`, and gives the same object as the time before for a container that is as it
+ * was: what the loop keeps until the next list would be garbage each time otherwise.
+ */
+export function createRowReader(): (rows: readonly Docker.ContainerInfo[]) => Container[] {
+  let known = new Map<string, Container>();
+  return (rows) => {
+    const containers = rows.map((row) => {
+      const before = known.get(row.Id);
+      // The rest of it is set for good when it is made.
+      const isSame =
+        before !== undefined &&
+        before.state === toState(row.State) &&
+        before.ip === addressOf(row.NetworkSettings?.Networks) &&
+        before.name === nameOf(row);
+      return isSame ? before : toContainer(row);
+    });
+    known = new Map(containers.map((container) => [container.id, container]));
+    return containers;
   };
 }
 
@@ -35,6 +57,10 @@ export function toDetails(found: Docker.ContainerInspectInfo): ContainerDetails 
     startedAt: toTime(found.State.StartedAt),
     finishedAt: toTime(found.State.FinishedAt),
   };
+}
+
+function nameOf(row: Docker.ContainerInfo): string {
+  return (row.Names[0] ?? '').replace(/^\//, '');
 }
 
 const STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const;

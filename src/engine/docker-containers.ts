@@ -7,7 +7,7 @@ import { PaasError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { type callLimitMs, piecesInTime } from './bounded-calls.js';
 import type { BuildCpu } from './build-cpu.js';
-import { toContainer, toDetails, toEvent, toLogLine } from './container-rows.js';
+import { createRowReader, toContainer, toDetails, toEvent, toLogLine } from './container-rows.js';
 import { LABEL } from './container-spec.js';
 import { demultiplex, FrameSplitter } from './demultiplex.js';
 import { dialStream, readJsonLines } from './docker-calls.js';
@@ -50,6 +50,7 @@ export function createContainerCalls(options: {
   limitOf: typeof callLimitMs;
 }): ContainerCalls {
   const { docker, instance, log, limitOf } = options;
+  const readAll = createRowReader();
   return {
     ...lifeCalls(options),
     ...streamCalls(docker, limitOf),
@@ -60,7 +61,7 @@ export function createContainerCalls(options: {
       const filters = JSON.stringify({ label: [`${LABEL.instance}=${instance}`, ...ofApp] });
       const rows = await call('the containers', docker.listContainers({ all: true, filters }));
       log.trace({ count: rows.length }, 'containers listed');
-      return rows.map(toContainer);
+      return app === undefined ? readAll(rows) : rows.map(toContainer);
     },
     inspectContainer: async (id) =>
       toDetails(await call(`container ${id}`, docker.getContainer(id).inspect())),
