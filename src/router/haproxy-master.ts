@@ -3,6 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createHaproxyLook, type HaproxyLook } from './haproxy-look.js';
 import { findHaproxy, isHaproxy, MESSAGES_FILE, until } from './haproxy-process.js';
 import { type HaproxyProcesses, showProcesses, withWorker } from './runtime-api.js';
 import { CONFIG_FILE, MASTER_SOCKET } from './settings.js';
@@ -16,6 +17,7 @@ export class HaproxyMaster {
   readonly socket: string;
   readonly configPath: string;
   readonly #dir: string;
+  readonly #look: HaproxyLook;
   #pid: number | undefined;
 
   /** `dir` is where HAProxy's files are. */
@@ -23,6 +25,7 @@ export class HaproxyMaster {
     this.#dir = dir;
     this.socket = join(dir, MASTER_SOCKET);
     this.configPath = join(dir, CONFIG_FILE);
+    this.#look = createHaproxyLook(this.configPath);
   }
 
   /** Of the master as it was last seen. */
@@ -39,7 +42,12 @@ export class HaproxyMaster {
 
   /** Whether the master that was last seen runs. */
   async isAlive(): Promise<boolean> {
-    return this.#pid !== undefined && (await isHaproxy(this.#pid, this.configPath));
+    return this.#pid !== undefined && (await this.#look.isAlive(this.#pid));
+  }
+
+  /** Closes the file that `isAlive` keeps open. */
+  unwatch(): void {
+    this.#look.close();
   }
 
   /** The running HAProxy, or undefined when there is none. Waits out the moment of a reload. */

@@ -8,10 +8,11 @@ import { join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
 import { anySignal } from '../any-signal.js';
 import { type Logger, RepeatedFailure } from '../log.js';
-import { backendName, type RenderedRouter, renderRouter } from './config.js';
+import { backendName, type RenderedRouter } from './config.js';
 import { HaproxyMaster } from './haproxy-master.js';
 import { checkConfigFile, endHaproxy, MESSAGES_FILE, spawnHaproxy } from './haproxy-process.js';
 import { DroppedLines, keepCounts, limitMessages, recallCounts } from './housekeeping.js';
+import { createRenderer } from './renderer.js';
 import { createRouterFiles, type RouterFiles } from './router-files.js';
 import { checkAppId, checkServerName, type RouterState } from './router-state.js';
 import { type Ask, askReload, withWorker } from './runtime-api.js';
@@ -76,6 +77,7 @@ export function createRouter(options: RouterOptions): Router {
 class HaproxyRouter implements Router {
   readonly #options: RouterOptions;
   readonly #master: HaproxyMaster;
+  readonly #render: ReturnType<typeof createRenderer>;
   readonly #stopped = new AbortController();
   /** The newest wish, kept for a restart of HAProxy. */
   #wanted: RenderedRouter;
@@ -93,7 +95,8 @@ class HaproxyRouter implements Router {
     this.#options = options;
     this.#master = new HaproxyMaster(options.dir);
     this.#files = createRouterFiles(options);
-    this.#wanted = renderRouter(options, undefined);
+    this.#render = createRenderer(options);
+    this.#wanted = this.#render(undefined);
   }
 
   async start(): Promise<void> {
@@ -119,7 +122,7 @@ class HaproxyRouter implements Router {
   apply(state: RouterState): Promise<void> {
     this.#hasRoutes = true;
     try {
-      this.#wanted = renderRouter(this.#options, state);
+      this.#wanted = this.#render(state);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -258,6 +261,8 @@ class HaproxyRouter implements Router {
       }
     } catch (error) {
       if (!signal.aborted) throw error;
+    } finally {
+      this.#master.unwatch();
     }
   }
 

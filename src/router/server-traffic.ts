@@ -16,19 +16,21 @@ const CLASSES = ['hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx', 'hrsp_other'];
 export function parseTraffic(reply: string): ServerTraffic[] {
   const lines = reply.split('\n');
   const names = (lines.find((line) => line.startsWith('# ')) ?? '').slice(2).split(',');
-  const column = new Map(names.map((name, index) => [name, index]));
-  const field = (row: readonly string[], name: string) => row[column.get(name) ?? -1] ?? '';
+  const place = (name: string) => names.indexOf(name);
+  const [app, server, unansweredAt, failedAt] = ['pxname', 'svname', 'eresp', 'hrsp_5xx'].map(place);
+  const classes = CLASSES.map(place);
+  const at = (row: readonly string[], index: number | undefined) => row[index ?? -1] ?? '';
   const traffic: ServerTraffic[] = [];
   for (const line of lines) {
     if (!line.startsWith('app-')) continue;
     const row = line.split(',');
-    const unanswered = Number(field(row, 'eresp'));
-    const answered = CLASSES.reduce((sum, name) => sum + Number(field(row, name)), 0);
+    const unanswered = Number(at(row, unansweredAt));
+    const answered = classes.reduce((sum, index) => sum + Number(at(row, index)), 0);
     traffic.push({
-      appId: field(row, 'pxname').slice('app-'.length),
-      server: field(row, 'svname'),
+      appId: at(row, app).slice('app-'.length),
+      server: at(row, server),
       requests: answered + unanswered,
-      errors: Number(field(row, 'hrsp_5xx')) + unanswered,
+      errors: Number(at(row, failedAt)) + unanswered,
     });
   }
   return traffic;

@@ -41,23 +41,19 @@ export async function readSessions(ask: Ask, backend: string, server: string): P
 /** Reads `show servers state`: pairs of backend name and server. */
 export function parseServersState(reply: string): [backend: string, server: WorkerServer][] {
   const lines = reply.split('\n').map((line) => line.trim());
-  const names =
-    lines
-      .find((line) => line.startsWith('# '))
-      ?.slice(2)
-      .split(' ') ?? [];
-  const column = (row: readonly string[], name: string) => row[names.indexOf(name)] ?? '';
+  const names = (lines.find((line) => line.startsWith('# ')) ?? '').slice(2).split(' ');
+  const column = (name: string) => {
+    const index = names.indexOf(name);
+    return (row: readonly string[]) => row[index] ?? '';
+  };
+  const [backend, name, ip] = [column('be_name'), column('srv_name'), column('srv_addr')];
+  const [port, state] = [column('srv_port'), column('srv_admin_state')];
   return lines
     .filter((line) => /^\d+ /.test(line))
     .map((line) => line.split(' '))
     .map((row) => [
-      column(row, 'be_name'),
-      {
-        name: column(row, 'srv_name'),
-        ip: column(row, 'srv_addr'),
-        port: Number(column(row, 'srv_port')),
-        state: adminState(Number(column(row, 'srv_admin_state'))),
-      },
+      backend(row),
+      { name: name(row), ip: ip(row), port: Number(port(row)), state: adminState(Number(state(row))) },
     ]);
 }
 
