@@ -3,6 +3,7 @@
 // docs/decisions/0218-the-way-back-is-beside-the-loop.md
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { anySignal } from '../any-signal.js';
 import type { Database } from '../db/database.js';
 import type { Engine } from '../engine/engine.js';
 import { hasImage } from '../engine/has-image.js';
@@ -68,6 +69,8 @@ export interface ReleaseWatchDeps {
 const MAX_INCIDENTS = 50;
 /** Longer than the engine may take to tell of an image. */
 const MOST_MS = 60_000;
+/** While no release is watched, the router's counts are asked for at every sixth time. */
+const CALM_FACTOR = 6;
 
 /** A watcher over the releases of this install. */
 export function createReleaseWatcher(deps: ReleaseWatchDeps): ReleaseWatcher {
@@ -82,6 +85,8 @@ class Watcher implements ReleaseWatcher {
   readonly #watched = new Set<AppId>();
   /** Apps that are on their way back. */
   readonly #goingBack = new Map<AppId, Promise<void>>();
+  /** Aborts when the router's counts are wanted before the next sample. */
+  #hurry = new AbortController();
 
   constructor(deps: ReleaseWatchDeps) {
     this.#deps = deps;
@@ -110,9 +115,15 @@ class Watcher implements ReleaseWatcher {
     const now = getWatch(db, release.id) ?? watch;
     if (now.outcome === undefined) this.#decide(app, release, { watch: now, signal });
     const after = getWatch(db, release.id) ?? now;
-    if (after.outcome === undefined) this.#watched.add(app.id);
+    if (after.outcome === undefined) this.#follow(app.id);
     else this.#watched.delete(app.id);
     if (after.outcome !== undefined && after.liveAt !== undefined) this.#settled.set(app.id, release.version);
+  }
+
+  /** The dynos of the release before answer for a while yet: their counts are taken as long as they are there. */
+  #follow(appId: AppId): void {
+    if (this.#watched.size === 0) this.#hurry.abort();
+    this.#watched.add(appId);
   }
 
   #whatWasBefore(release: Release, state: AppState): Before {
@@ -254,7 +265,10 @@ class Watcher implements ReleaseWatcher {
     const { log, settings } = this.#deps;
     while (!signal.aborted) {
       await this.#sample().catch((error: unknown) => log.debug({ err: error }, 'the router told no counts'));
-      await sleep(settings.trafficSampleMs, undefined, { signal }).catch(() => undefined);
+      this.#hurry = new AbortController();
+      const pauseMs = settings.trafficSampleMs * (this.#watched.size === 0 ? CALM_FACTOR : 1);
+      using either = anySignal(signal, this.#hurry.signal);
+      await sleep(pauseMs, undefined, { signal: either.signal }).catch(() => undefined);
     }
   }
 }
