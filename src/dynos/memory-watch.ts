@@ -46,8 +46,8 @@ export interface MemoryWatchDeps {
   readonly dynoLog: DynoLog;
   readonly log: Logger;
   readonly allContainers: () => readonly DynoContainer[];
-  /** Bytes in use of a container; undefined when unknown. */
-  readonly readMemory: (containerId: string) => number | undefined;
+  /** Bytes in use of a container, exact from `enoughBytes` on; undefined when unknown. */
+  readonly readMemory: (containerId: string, enoughBytes: number) => number | undefined;
   readonly intervalMs: number;
 }
 
@@ -74,7 +74,7 @@ function sampleOne(
   before: MemoryState | undefined,
 ): MemoryState | undefined {
   const { appId, containerId, memoryBytes, releaseVersion } = container;
-  const usedBytes = deps.readMemory(containerId);
+  const usedBytes = deps.readMemory(containerId, memoryBytes * OVER_SHARE);
   if (usedBytes === undefined || !(memoryBytes > 0)) return before;
   const judged = judgeMemory(before, { usedBytes, limitBytes: memoryBytes, nowMs: deps.db.now() });
   const dyno = dynoName(container);

@@ -17,12 +17,17 @@ const FILES = {
   2: { usage: 'memory.current', inactive: 'inactive_file' },
 } as const;
 
-/** Reads the memory of containers; remembers which of the places this engine uses. */
-export function createMemoryReader(): (containerId: string) => number | undefined {
+/**
+ * Reads the memory of containers; remembers which of the places this engine uses. `enoughBytes`: less than that need not
+ * be exact, and may count file cache that the container could give back.
+ */
+export function createMemoryReader(
+  groups = GROUPS,
+): (containerId: string, enoughBytes: number) => number | undefined {
   let known: (typeof GROUPS)[number] | undefined;
-  return (containerId) => {
-    for (const place of known === undefined ? GROUPS : [known]) {
-      const bytes = readWorkingSet(place.directory(containerId), place.version);
+  return (containerId, enoughBytes) => {
+    for (const place of known === undefined ? groups : [known]) {
+      const bytes = readWorkingSet(place.directory(containerId), place.version, enoughBytes);
       if (bytes === undefined) continue;
       known = place;
       return bytes;
@@ -39,9 +44,12 @@ export function workingSet(version: 1 | 2, usage: string, stat: string): number 
   return Math.max(0, used - Number(inactive));
 }
 
-function readWorkingSet(directory: string, version: 1 | 2): number | undefined {
+function readWorkingSet(directory: string, version: 1 | 2, enoughBytes: number): number | undefined {
   try {
     const usage = readFileSync(`${directory}/${FILES[version].usage}`, 'utf8');
+    // The kernel adds up the other file at each read, which costs more than all the rest.
+    const usedBytes = Number.parseInt(usage, 10);
+    if (usedBytes < enoughBytes) return usedBytes;
     return workingSet(version, usage, readFileSync(`${directory}/memory.stat`, 'utf8'));
   } catch {
     // It has ended, or lies elsewhere.

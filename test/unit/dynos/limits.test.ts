@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { tellCrash } from '../../../src/dynos/crash.js';
@@ -6,7 +9,7 @@ import { insist } from '../../../src/dynos/insist.js';
 import { judgeMemory, type MemoryState, watchMemory } from '../../../src/dynos/memory-watch.js';
 import { memoryCause } from '../../../src/dynos/out-of-memory.js';
 import { endedWithServer } from '../../../src/dynos/seen-ends.js';
-import { workingSet } from '../../../src/engine/cgroup-memory.js';
+import { createMemoryReader, workingSet } from '../../../src/engine/cgroup-memory.js';
 import { PaasError } from '../../../src/errors.js';
 import { createApp } from '../../../src/platform/apps.js';
 import { listCrashes } from '../../../src/platform/dyno-wishes.js';
@@ -107,6 +110,31 @@ describe('the working set', () => {
     [2, '', 'inactive_file 300\n', undefined],
   ] as const)('cgroup v%i of %j', (version, usage, stat, bytes) => {
     expect(workingSet(version, usage, stat)).toBe(bytes);
+  });
+});
+
+describe('the memory reader', () => {
+  it('leaves cache out where that matters, and finds out where the engine keeps its groups', () => {
+    const root = mkdtempSync(join(tmpdir(), 'paas-groups-'));
+    try {
+      mkdirSync(join(root, 'a'));
+      writeFileSync(join(root, 'a/memory.current'), '1000\n');
+      writeFileSync(join(root, 'a/memory.stat'), 'inactive_file 300\n');
+      const read = createMemoryReader([
+        { directory: () => join(root, 'elsewhere'), version: 1 },
+        { directory: (id) => join(root, id), version: 2 },
+      ]);
+      expect([read('a', 900), read('a', 1000), read('a', 1001), read('b', 900)]).toEqual([
+        700,
+        700,
+        1000,
+        undefined,
+      ]);
+      writeFileSync(join(root, 'a/memory.current'), '');
+      expect(read('a', 900)).toBeUndefined();
+    } finally {
+      rmSync(root, { recursive: true });
+    }
   });
 });
 
