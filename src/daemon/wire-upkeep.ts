@@ -1,7 +1,6 @@
 // Constructs the upkeep and connects it: who is told what it finds.
 
 import { join } from 'node:path';
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Deploys } from '../build/deploys.js';
 import type { Database } from '../db/database.js';
 import type { Dynos } from '../dynos/dynos.js';
@@ -29,8 +28,6 @@ import type { CollectorStalls } from './collector-stalls.js';
 import type { DiskConfig } from './disk-config.js';
 import type { DaemonOptions } from './wire.js';
 import { describeFirewall } from './wire-firewall.js';
-
-const LAG_RESOLUTION_MS = 100;
 
 interface Parts {
   readonly router: Pick<Router, 'droppedLines'>;
@@ -86,8 +83,6 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
   const { platformHost, domain: platformDomain } = options.config;
   const place = { platformHost, platformDomain };
   const loop = watchEventLoop({ work: () => currentWork(parts), log });
-  const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
-  lag.enable();
   const server = createServerUpkeep({
     ...deps,
     logs,
@@ -97,7 +92,7 @@ export function wireUpkeep(options: DaemonOptions, parts: Parts): WiredUpkeep {
     unhealthyApps: () => unhealthyApps(parts),
     dynoStates: () => countDynos(parts),
     passMs: dynos.passMs,
-    eventLoopLag: () => readLag(lag),
+    eventLoopLag: loop.takeDelay,
     requests: async () => countRequests((await logs.requests()) as MeterReport),
     droppedRouterLines: () => parts.router.droppedLines(),
     memoryBytes: () => process.memoryUsage.rss(),
@@ -141,14 +136,6 @@ function countRequests({ apps }: MeterReport): Map<string, RequestCounts> {
       { reached: count, classes: classes ?? [] },
     ]),
   );
-}
-
-/** In seconds; begins anew. The histogram counts the timer's own interval too. */
-function readLag(lag: IntervalHistogram): { p50: number; p99: number; max: number } {
-  const late = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - LAG_RESOLUTION_MS / 1000) || 0;
-  const found = { p50: late(lag.percentile(50)), p99: late(lag.percentile(99)), max: late(lag.max) };
-  lag.reset();
-  return found;
 }
 
 /** A container is near its disk limit, or over it. */

@@ -2,6 +2,7 @@
 // takes half a second to sync, a long computation) holds up the API, health checks and routing together.
 // In: the clock, every 100 ms. Out: a warning in the daemon's log, once an episode, and a finding of `paas doctor`.
 
+import { createHistogram } from 'node:perf_hooks';
 import type { Logger } from '../log.js';
 import type { Finding } from './doctor.js';
 
@@ -19,8 +20,17 @@ export interface LoopWork {
   readonly passMs: number | undefined;
 }
 
+/** How late timers were, in seconds. */
+export interface LoopDelay {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
 export interface LoopWatch {
   lag(): LoopLag;
+  /** Of all looks since this was last called, or since the start. */
+  takeDelay(): LoopDelay;
   finding(): Finding;
   stop(): void;
 }
@@ -54,6 +64,7 @@ export function watchEventLoop({ work, log, timing = TIMING }: LoopWatchOptions)
   /** How late the timer was each time; the window's worth. */
   const late: number[] = [];
   const size = Math.ceil(windowMs / tickMs);
+  const untaken = createHistogram();
   let episode: { worstMs: number } | undefined;
   let dueAt = performance.now() + tickMs;
   const isStartedAt = performance.now() + startUpMs;
@@ -62,9 +73,10 @@ export function watchEventLoop({ work, log, timing = TIMING }: LoopWatchOptions)
 
   function tick(): void {
     const lateMs = Math.max(0, performance.now() - dueAt);
-    const { user, system } = process.cpuUsage(usage);
+    untaken.record(Math.max(1, Math.round(lateMs * 1e6)));
+    const before = usage;
     usage = process.cpuUsage();
-    const cpuMs = (user + system) / 1000;
+    const cpuMs = (usage.user + usage.system - before.user - before.system) / 1000;
     if (dueAt < isStartedAt) tellStart(lateMs, cpuMs);
     else {
       late.push(lateMs);
@@ -112,6 +124,11 @@ export function watchEventLoop({ work, log, timing = TIMING }: LoopWatchOptions)
 
   return {
     lag: () => lagOf(late),
+    takeDelay() {
+      const [p50, p99, max] = [untaken.percentile(50), untaken.percentile(99), untaken.max];
+      untaken.reset();
+      return { p50: p50 / 1e9, p99: p99 / 1e9, max: max / 1e9 };
+    },
     finding: () =>
       late.length === 0
         ? { check: 'event loop', status: 'ok', detail: 'the daemon has just started' }

@@ -32,6 +32,19 @@ function wait(ms: number): void {
 }
 
 describe('watchEventLoop', () => {
+  it('tells how late its timers were since it was asked last', async () => {
+    const { watch: watching } = watchThis();
+    await eventually('a look', () => watching.takeDelay().max > 0);
+    compute(300);
+    let worst = 0;
+    await eventually('the late one', () => {
+      worst = Math.max(worst, watching.takeDelay().max);
+      return worst > 0.2;
+    });
+    watching.takeDelay();
+    expect(watching.takeDelay()).toEqual({ p50: 0, p99: 0, max: 0 });
+  });
+
   it('says once an episode that the thread was blocked, and with what; then that it is over', async () => {
     const { said, watch: watching } = watchThis();
     await eventually('a look', () => watching.lag().maxMs >= 0);
