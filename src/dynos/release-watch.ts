@@ -18,10 +18,10 @@ import {
   type Before,
   beginWatch,
   endWatch,
+  ensureWatch,
   getWatch,
   listWatches,
   markLive,
-  openWatch,
   type ReleaseWatch,
 } from '../platform/release-watches.js';
 import {
@@ -109,7 +109,7 @@ class Watcher implements ReleaseWatcher {
     if (state.releaseVersion === undefined || this.#settled.get(app.id) === state.releaseVersion) return;
     const release = currentRelease(db, app.id);
     if (release === undefined || release.version !== state.releaseVersion) return;
-    const watch = watchOf(db, release);
+    const watch = ensureWatch(db, release);
     if (watch.beganAt === undefined) beginWatch(db, release.id, this.#whatWasBefore(release, state));
     if (watch.liveAt === undefined && isLive(state)) markLive(db, release.id);
     const now = getWatch(db, release.id) ?? watch;
@@ -289,15 +289,4 @@ function whyNoTarget(releases: readonly Release[], failed: Release): string {
   const lost = releases.find(({ version, status }) => version < failed.version && status === 'expired');
   if (lost === undefined) return 'there is no earlier release that ran';
   return `the image of v${lost.version} is gone from the server`;
-}
-
-/** Its row; one that was made before releases were watched gets one, and is not judged. */
-function watchOf(db: Database, release: Release): ReleaseWatch {
-  const known = getWatch(db, release.id);
-  if (known !== undefined) return known;
-  const { id: releaseId, appId, version } = release;
-  openWatch(db, { releaseId, appId, version, isExempt: true });
-  const made = getWatch(db, releaseId);
-  if (made === undefined) throw new Error('the watch that was just made is not there');
-  return made;
 }

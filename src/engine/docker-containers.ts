@@ -10,6 +10,7 @@ import type { BuildCpu } from './build-cpu.js';
 import { createRowReader, toContainer, toDetails, toEvent, toLogLine } from './container-rows.js';
 import { LABEL } from './container-spec.js';
 import { demultiplex, FrameSplitter } from './demultiplex.js';
+import { call } from './docker-call.js';
 import { dialStream, readJsonLines } from './docker-calls.js';
 import { EngineFailedError, engineError, hasStatus } from './docker-errors.js';
 import { execInContainer } from './docker-exec.js';
@@ -276,28 +277,4 @@ async function readExitCode(docker: Docker, id: string, signal: AbortSignal): Pr
     if (typeof exitCode === 'number' && !failure) return { exitCode };
   }
   throw new Error('the engine went before the container ended');
-}
-
-/** Waits for a call; statuses in `fine` give undefined, an aborted signal its own reason. */
-async function call<Result>(subject: string, promise: Promise<Result>): Promise<Result>;
-async function call<Result>(subject: string, promise: Promise<Result>, signal: AbortSignal): Promise<Result>;
-async function call<Result>(
-  subject: string,
-  promise: Promise<Result>,
-  ...fine: (number | AbortSignal)[]
-): Promise<Result | undefined>;
-async function call<Result>(
-  subject: string,
-  promise: Promise<Result>,
-  ...fine: (number | AbortSignal)[]
-): Promise<Result | undefined> {
-  try {
-    return await promise;
-  } catch (error) {
-    for (const reason of fine) {
-      if (typeof reason !== 'number') reason.throwIfAborted();
-      else if (hasStatus(error, reason)) return undefined;
-    }
-    throw engineError(error, subject);
-  }
 }

@@ -77,6 +77,19 @@ export function getWatch(db: Database, releaseId: ReleaseId): ReleaseWatch | und
   return row === undefined ? undefined : present(row as Row);
 }
 
+/** Its row; one that was made before releases were watched gets one, and is not judged. */
+export function ensureWatch(
+  db: Database,
+  { id: releaseId, appId, version }: { id: ReleaseId; appId: AppId; version: number },
+): ReleaseWatch {
+  const known = getWatch(db, releaseId);
+  if (known !== undefined) return known;
+  openWatch(db, { releaseId, appId, version, isExempt: true });
+  const made = getWatch(db, releaseId);
+  if (made === undefined) throw new Error('the watch that was just made is not there');
+  return made;
+}
+
 /** The watches of an app, newest release first. */
 export function listWatches(db: Database, appId: AppId): ReleaseWatch[] {
   const rows = db.sql.prepare(`${SELECT} where app_id = ? order by version desc`).all(appId);
