@@ -9,7 +9,7 @@ const ALONE = 'test/faults/alone.test.ts';
 const NEMESIS = 'test/faults/nemesis.test.ts';
 
 /** Promises as they are need a machine that does nothing else. */
-const FILES_AT_A_TIME = process.env['TEST_STRICT'] === '1' ? 1 : 4;
+const FILES_AT_A_TIME = process.env['TEST_STRICT'] === '1' ? 1 : 3;
 
 /** Tests of whole processes, containers and engines. Vitest wants one `maxWorkers` for projects that run side by side. */
 function ofProcesses(name: string, include: readonly string[], exclude: readonly string[] = []) {

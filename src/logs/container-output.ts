@@ -46,9 +46,10 @@ export class ContainerOutput {
     this.#log = options.log;
     this.#emit = options.emit;
     this.#hasHistory = progress !== undefined;
+    const readUntilUs = Math.max(progress?.stdout.lastUs ?? 0, progress?.stderr.lastUs ?? 0);
     this.#streams = [
-      new OutputStream('stdout', progress?.stdout, false),
-      new OutputStream('stderr', progress?.stderr, false),
+      new OutputStream('stdout', progress?.stdout, readUntilUs),
+      new OutputStream('stderr', progress?.stderr, readUntilUs),
     ];
     this.#gap = new Gap({
       containerId: this.container.containerId,
@@ -79,7 +80,7 @@ export class ContainerOutput {
     // An engine that was killed in the middle of a start goes on calling its container created (seen with 20.10).
     const isUnborn = state === 'created' && !this.#hasHistory;
     for (const stream of this.#streams) {
-      stream.isJoined = isUnborn;
+      if (isUnborn) stream.join();
       const source = attachment[stream.name];
       if (source !== undefined) ends.push(this.#listen(source, stream));
     }
@@ -156,9 +157,13 @@ export class ContainerOutput {
       this.#pass(stream, stream.skipKnown(lines));
       return;
     }
-    stream.hold(lines);
+    stream.hold(lines, this.#readUntilUs());
     if (stream.heldLength > MAX_HELD_LENGTH) this.#gap.giveUp('its output outran its log file');
     else this.#gap.fill();
+  }
+
+  #readUntilUs(): number {
+    return Math.max(...this.#streams.map(({ lastUs }) => lastUs));
   }
 
   #pass(stream: OutputStream, lines: OutputLines): void {

@@ -100,8 +100,10 @@ export class Gap {
   /** True when no live line waits any more. */
   async #fillOnce(mayWait: boolean): Promise<boolean> {
     const lastUs = Math.max(...this.#options.streams.map((stream) => stream.lastUs));
-    const sinceMs = Math.max(0, Math.floor(lastUs / 1000) - OVERLAP_MS);
-    const found = await this.#placeAll(lastUs === 0 ? 0 : sinceMs, mayWait);
+    // The stream that waits, not the one that goes on meanwhile.
+    const unreadUs = Math.min(...this.#options.streams.map((stream) => stream.unreadSinceUs ?? lastUs));
+    const sinceMs = Math.max(0, Math.floor(unreadUs / 1000) - OVERLAP_MS);
+    const found = await this.#placeAll(sinceMs, mayWait);
     const isUnsure = found.placements.some(([, placement]) => placement?.kind === 'ambiguous');
     const { file, placements } = isUnsure && this.#isFromStart ? await this.#placeAll(0, mayWait) : found;
     if (this.#options.signal.aborted) return false;
@@ -114,8 +116,12 @@ export class Gap {
     }
     this.#emitFromFile(file, placements);
     for (const [stream, placement] of placements) {
-      if (placement === undefined || placement.skipHeld === 0) continue;
-      stream.isJoined = true;
+      if (placement === undefined) continue;
+      if (placement.skipHeld === 0) {
+        stream.noteLooked(newestUs(file));
+        continue;
+      }
+      stream.join();
       for (const lines of stream.release(placement.skipHeld)) this.#options.pass(stream, lines);
     }
     return this.#options.streams.every((stream) => !stream.isHolding);
@@ -155,7 +161,7 @@ export class Gap {
     this.#tell(reason);
     for (const stream of this.#options.streams) {
       if (stream.isJoined) continue;
-      stream.isJoined = true;
+      stream.join();
       for (const lines of stream.release(0)) this.#options.pass(stream, lines);
     }
   }
@@ -165,4 +171,8 @@ export class Gap {
     if (!this.#isTold) this.#options.onGap(reason);
     this.#isTold = true;
   }
+}
+
+function newestUs(file: EngineFile): number {
+  return Math.max(file.stdout.at(-1)?.timeUs ?? 0, file.stderr.at(-1)?.timeUs ?? 0);
 }

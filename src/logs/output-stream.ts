@@ -22,11 +22,16 @@ export interface Placement {
   readonly isSeamOpen?: boolean;
 }
 
+/** How long after an attach the engine's file may get what was printed before it. */
+const FILE_LAG_US = 60_000_000;
+
 export class OutputStream {
   readonly name: StreamName;
   readonly splitter = new LineSplitter();
-  /** False until the place of its live lines in the whole output is known. */
-  isJoined: boolean;
+  #isJoined = false;
+  #unreadSinceUs: number | undefined;
+  /** How far the file went when it was read and no live line waited. */
+  #lookedUntilUs = 0;
   #held: OutputLines[] = [];
   #heldLength = 0;
   #known = 0;
@@ -35,9 +40,10 @@ export class OutputStream {
   #recentTexts: string[] = [];
   #lastUs: number;
 
-  constructor(name: StreamName, progress: StreamProgress | undefined, isJoined: boolean) {
+  /** `readUntilUs`: when any stream of the container was read last; what came since may be missing. */
+  constructor(name: StreamName, progress: StreamProgress | undefined, readUntilUs: number) {
     this.name = name;
-    this.isJoined = isJoined;
+    this.#unreadSinceUs = progress?.unreadSinceUs ?? readUntilUs;
     this.#count = progress?.count ?? 0;
     this.#recent = progress?.recent ?? [];
     this.#lastUs = progress?.lastUs ?? 0;
@@ -45,6 +51,28 @@ export class OutputStream {
 
   get lastUs(): number {
     return this.#lastUs;
+  }
+
+  /** False until the place of its live lines in the whole output is known. */
+  get isJoined(): boolean {
+    return this.#isJoined;
+  }
+
+  /** Since when lines of it may be missing, epoch microseconds; undefined when none are. */
+  get unreadSinceUs(): number | undefined {
+    return this.#unreadSinceUs;
+  }
+
+  /** The place of its live lines is known, or is given up. */
+  join(): void {
+    this.#isJoined = true;
+    this.#unreadSinceUs = undefined;
+  }
+
+  /** All that the file has of it, up to this time, was taken, and no live line waits. */
+  noteLooked(untilUs: number): void {
+    this.#lookedUntilUs = untilUs;
+    this.#unreadSinceUs = undefined;
   }
 
   /** Lines that were taken for good. */
@@ -62,7 +90,10 @@ export class OutputStream {
     return this.#heldLength;
   }
 
-  hold(lines: OutputLines): void {
+  /** Keeps lines until their place is known. `readUntilUs` as for the constructor. */
+  hold(lines: OutputLines, readUntilUs: number): void {
+    const isLagOver = readUntilUs - this.#lookedUntilUs > FILE_LAG_US;
+    this.#unreadSinceUs ??= isLagOver ? readUntilUs : this.#lookedUntilUs;
     this.#held.push(lines);
     for (const text of lines.lines) this.#heldLength += text.length;
   }
@@ -81,7 +112,8 @@ export class OutputStream {
   progress(): StreamProgress {
     this.#recent = [...this.#recent, ...this.#recentTexts.map(fingerprint)].slice(-RECENT_LINES);
     this.#recentTexts = [];
-    return { count: this.#count, recent: this.#recent, lastUs: this.#lastUs };
+    const unread = this.#unreadSinceUs === undefined ? {} : { unreadSinceUs: this.#unreadSinceUs };
+    return { count: this.#count, recent: this.#recent, lastUs: this.#lastUs, ...unread };
   }
 
   /**

@@ -30,6 +30,8 @@ export interface StreamProgress {
   readonly recent: readonly number[];
   /** When the last of them was read; 0 for none. */
   readonly lastUs: number;
+  /** While lines of it may be missing: since when, though the other stream was read on. */
+  readonly unreadSinceUs?: number;
 }
 
 /** What the collector has to know of a container to go on after a restart. */
